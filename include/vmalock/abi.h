@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMALOCK_ABI_H
+#define VMALOCK_ABI_H
+/*
+ * What the BPF programs and src/collect share: map keys, map values and the
+ * records of the task iterator.  Nobody else includes it: from the snapshot on
+ * only snapshot.h is known.
+ *
+ * Time is CLOCK_MONOTONIC nanoseconds unless a name says otherwise; start
+ * times are CLOCK_BOOTTIME nanoseconds, as /proc/PID/stat has them (in ticks).
+ * Counters only grow.  Included after the fixed-width types (see hist.h).
+ */
+#include "hist.h"
+
+/* What each thread measures about mmap_lock, and each VMA about READ_WAIT. */
+enum vml_lockstat {
+	VML_MMAP_READ_WAIT,
+	VML_MMAP_WRITE_WAIT,
+	VML_MMAP_READ_HOLD,
+	VML_MMAP_WRITE_HOLD,
+	VML_NLOCKSTATS,
+};
+
+/* Why a user fault fell back (design words; Source: mm/mmap_lock.c, mm/memory.c). */
+enum vml_reason {
+	VML_NO_VMA, /* no mapping at the address */
+	VML_STACK_GROWTH, /* below a stack that will grow */
+	VML_WRITE_LOCKED, /* vm_lock_seq equalled mm_lock_seq */
+	VML_BUSY, /* a writer was draining the readers */
+	VML_WRONG_MM, /* the VMA was reused by another mm */
+	VML_RANGE_MOVED, /* the VMA no longer covered the address */
+	VML_RACED, /* nothing left to see: the state changed meanwhile */
+	VML_NO_MAP_PAGES, /* vm_ops without map_pages: always retries */
+	VML_ANON_VMA, /* anon_vma missing and the trylock failed */
+	VML_FOLIO_LOCKED, /* somebody held the folio lock */
+	VML_FILE_IO, /* file page not there, or not up to date */
+	VML_USERFAULTFD, /* userfaultfd dropped the lock */
+	VML_DEVICE_PRIVATE, /* device-private entry */
+	VML_KILLED, /* fatal signal while waiting */
+	VML_KERNEL_MODE, /* bypass: the VMA lock is never tried */
+	VML_NREASONS,
+};
+
+/* Everything that was not counted, by cause. */
+enum vml_loss_cause {
+	VML_LOSS_THREAD_STORAGE, /* events without task storage: not counted at all */
+	VML_LOSS_PROCESS_MAP_FULL, /* folded into the row of the untracked */
+	VML_LOSS_VMA_MAP_FULL, /* counted in the process, but in no VMA row */
+	VML_LOSS_WALK_FAILED, /* faults whose VMA could not be found: row "unknown" */
+	VML_LOSS_FILE_MAP_FULL, /* VMA rows without a file name */
+	VML_LOSS_CGROUP_MAP_FULL, /* processes without a cgroup path */
+	VML_LOSS_EXIT_RECORDS, /* threads that are missing from threads[]; their process has them */
+	VML_LOSS_LOCK_INFLIGHT, /* lock events of threads that held or waited before the start */
+	VML_LOSS_LOCK_UNMATCHED, /* lock events that fit no open record */
+	VML_LOSS_LOCK_SLOTS, /* a thread in flight on more than VML_SLOTS mm */
+	VML_LOSS_STACK_FAILED, /* fault context could not be told for lack of a stack */
+	VML_LOSS_KERNEL_FAULT_UNSERVED, /* kernel-mode faults that never took mmap_lock */
+	VML_LOSS_MAX_RACE, /* a maximum given up under contention */
+	VML_LOSS_EXEC_MIXED, /* an exec whose numbers stayed in the image before */
+	VML_NLOSS,
+};
+/* The map of losses has one more counter: our own mmap_locks on other mm. */
+#define VML_COUNTER_FOREIGN VML_NLOSS
+#define VML_NCOUNTERS (VML_NLOSS + 1)
+
+/* One process image: (pid, start, exec generation).  All zero: the untracked. */
+struct vml_proc_key {
+	__u64 start_ns; /* CLOCK_BOOTTIME of the thread group leader */
+	__u32 pid; /* thread group id in the initial pid namespace */
+	__u32 exec; /* task->self_exec_id: grows by one with each execve */
+};
+
+struct vml_counts {
+	__u64 faults_user;
+	__u64 faults_kernel;
+	__u64 fallbacks; /* user faults that took mmap_lock */
+	__u64 bypasses; /* kernel-mode faults that took mmap_lock */
+};
+
+struct vml_lock_sum {
+	__u64 count;
+	__u64 sum_ns;
+	__u64 max_ns; /* since the row exists */
+};
+
+/* Anchors below 4096 are no addresses. */
+#define VML_ANCHOR_NONE 1 /* no VMA at the faulting address */
+#define VML_ANCHOR_UNKNOWN 2 /* the walk failed */
+
+/*
+ * A VMA by where it is anchored: its start, or its end when it grows down
+ * (a stack keeps its end).  Pointers are no identity: the slab reuses them.
+ */
+struct vml_vma_key {
+	struct vml_proc_key proc;
+	__u64 anchor;
+};
+
+enum vml_vma_kind {
+	VML_VMA_ANON,
+	VML_VMA_FILE,
+	VML_VMA_HEAP,
+	VML_VMA_STACK,
+	VML_VMA_VDSO,
+	VML_VMA_SPECIAL, /* vm_ops but no file: vvar, device mappings, aio */
+	VML_VMA_NONE,
+	VML_VMA_UNKNOWN,
+	VML_NVMA_KINDS,
+};
+
+struct vml_file_key {
+	__u64 inode;
+	__u32 dev; /* kernel encoding: major << 20 | minor */
+	__u32 pad;
+};
+
+/*
+ * A path as the kernel stores it: the last component first, each ended by NUL,
+ * an empty one at the end.  "/usr/lib/x" is "x\0lib\0usr\0\0".  Hostile text.
+ */
+#define VML_PATH_MAX 512
+#define VML_PATH_DEPTH 24
+#define VML_PATH_COMPONENT 128
+struct vml_path {
+	__u32 len; /* bytes used, with the last NUL */
+	__u8 truncated; /* components are missing at the front of the path */
+	__u8 pad[3];
+	char text[VML_PATH_MAX + VML_PATH_COMPONENT];
+};
+
+struct vml_vma_value {
+	__u64 start, end;
+	__u64 flags; /* vm_flags */
+	__u64 pgoff; /* pages */
+	__u64 file_cookie; /* tells one file from the next at this address; never printed */
+	struct vml_file_key file; /* inode 0: no file */
+	__u32 kind; /* enum vml_vma_kind */
+	__u32 pad;
+	struct vml_counts count;
+	struct vml_lock_sum wait; /* read waits of fallbacks and bypasses here */
+	__u32 wait_hist[VML_HIST_BUCKETS];
+	__u32 reason[VML_NREASONS + 1];
+};
+
+/* What dead threads left to their process, and how it is called. */
+struct vml_proc_value {
+	char comm[16]; /* hostile text */
+	__u32 uid; /* of the leader, in the initial user namespace */
+	__u32 ns_pid; /* pid in the process's own pid namespace */
+	__u64 cgroup_id; /* key of the cgroups map */
+	__u32 live; /* threads with storage */
+	__u32 exited; /* the leader is freed, or the image was replaced by exec */
+	struct vml_counts count;
+	__u64 lock_events;
+	__u64 lock_failed;
+	struct vml_lock_sum lock[VML_NLOCKSTATS];
+	__u32 reason[VML_NREASONS + 1];
+	__u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS];
+};
+
+/* State of the last fault of a thread. */
+enum vml_fault_state {
+	VML_FAULT_NONE,
+	VML_FAULT_USER, /* began in user mode; a hit unless a fallback follows */
+	VML_FAULT_KERNEL, /* began in kernel mode; mmap_lock must follow */
+	VML_FAULT_DONE, /* counted as fallback or bypass */
+};
+
+/* Whose wait it is. */
+enum vml_wait_context {
+	VML_WAIT_PLAIN,
+	VML_WAIT_OF_FAULT, /* the fallback or bypass of the current fault */
+	VML_WAIT_IN_HANDLER, /* __vmf_anon_prepare under the VMA lock: no fallback */
+};
+
+/* One mm a thread waits for or holds; fork is in flight on two. */
+#define VML_SLOTS 3
+struct vml_slot {
+	__u64 mm; /* 0: free */
+	__u64 wait_ns; /* when it asked; 0: not waiting */
+	__u64 hold_ns; /* when it got it; 0: not holding */
+	__u8 wait_write;
+	__u8 hold_write;
+	__u8 context; /* enum vml_wait_context */
+	__u8 pad[5];
+};
+
+/*
+ * Task storage: written by its own thread only, so there are no atomics, and
+ * read by the task iterator.  The first cache lines are what a fault touches.
+ * It lives as long as the thread runs one image: exec starts a new one.
+ *
+ * Reading while the thread runs: count first, then pending.  The thread clears
+ * pending before it adds it elsewhere, so a reader may miss a fault for one
+ * pass but never sees it twice.
+ */
+struct vml_thread {
+	/* cache of the last VMA; valid while mm and seq are what they were */
+	__u64 vma_start;
+	__u64 vma_len; /* 0: nothing cached */
+	__u64 vma_mm;
+	__u32 vma_seq; /* mm_lock_seq when the fault looked */
+	__u32 fault; /* enum vml_fault_state */
+	__u64 fault_ip;
+	__u64 fault_addr;
+	struct vml_counts pending; /* of the row below, not yet added to it */
+	struct vml_vma_key row;
+	struct vml_counts count; /* without pending */
+
+	__u64 vma; /* pointer to the VMA of the last fault; 0: none */
+	__u64 vma_flags;
+	__u32 vma_is_file;
+	__u32 lookup; /* enum vml_reason when the fault found no VMA, else VML_NREASONS */
+	__u32 trylock_failed; /* __vmf_anon_prepare gave up in this fault */
+	__u32 lock_started; /* a start_locking was seen: later events have a record */
+	__u64 emitted; /* lock_events at the iterator's last record with histograms */
+	struct vml_slot slot[VML_SLOTS];
+	__u64 lock_events; /* start, acquired and released, seen */
+	__u64 lock_failed; /* given up: trylocks that failed, killed waits */
+	struct vml_lock_sum lock[VML_NLOCKSTATS];
+	__u32 reason[VML_NREASONS + 1];
+	__u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS];
+};
+
+/*
+ * What the task iterator and the ring of exited threads say of a thread.  In
+ * the iterator's stream __u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS] follows
+ * when has_hist is set; else the histograms are as in the record before.
+ */
+struct vml_task_record {
+	struct vml_proc_key proc;
+	__u64 start_ns; /* of the thread, CLOCK_BOOTTIME */
+	__u64 cgroup_id; /* key of the cgroups map */
+	__u32 tid;
+	__u32 uid;
+	__u32 ns_pid; /* of the process */
+	__u32 threads; /* of the process; 0 from a thread that exited */
+	__u8 leader;
+	__u8 exited;
+	__u8 has_hist;
+	__u8 pad[5];
+	char comm[16]; /* hostile text */
+	struct vml_vma_key row; /* where pending belongs */
+	struct vml_counts count; /* without pending */
+	struct vml_counts pending; /* a fault still in flight is left out */
+	__u64 lock_events;
+	__u64 lock_failed;
+	struct vml_lock_sum lock[VML_NLOCKSTATS];
+	__u32 reason[VML_NREASONS + 1];
+};
+
+/* Default sizes of the maps; src/collect sets them before the load. */
+#define VML_MAX_PROCESSES 16384
+#define VML_MAX_VMAS 16384
+#define VML_MAX_FILES 8192
+#define VML_MAX_CGROUPS 4096
+#define VML_EXIT_RING_BYTES (8 << 20) /* a power of two */
+
+#endif

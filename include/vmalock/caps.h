@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMALOCK_CAPS_H
+#define VMALOCK_CAPS_H
+/*
+ * What can be seen on this host, how that was found out, and what is lost.
+ *
+ * Filled once by src/collect/caps.c, by trying: a program is loaded and
+ * attached, a field is looked up in BTF.  Never by a version number.
+ * Degradation is data: doctor, the JSON object "backend" and the header of the
+ * screen all print this table.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+enum vml_cap_state {
+	VML_CAP_NO, /* tried, not there */
+	VML_CAP_YES, /* tried, there */
+	VML_CAP_UNKNOWN, /* could not be tried: something it needs is missing */
+};
+
+enum vml_cap_id {
+	VML_CAP_BPF, /* bpf(2) with CAP_BPF and CAP_PERFMON */
+	VML_CAP_BTF, /* type information of the running kernel */
+	VML_CAP_PER_VMA_LOCK, /* the kernel has per-VMA locks at all */
+	VML_CAP_FAULTS_USER, /* tp_btf page_fault_user */
+	VML_CAP_FAULTS_KERNEL, /* tp_btf page_fault_kernel */
+	VML_CAP_MMAP_LOCK, /* the three mmap_lock tracepoints */
+	VML_CAP_TASK_ITERATOR, /* iter/task: threads in one pass */
+	VML_CAP_EXIT, /* sched_process_free: numbers of dead threads */
+	VML_CAP_EXEC, /* sched_process_exec: images kept apart */
+	VML_CAP_FAULT_CONTEXT, /* telling a fallback from __vmf_anon_prepare */
+	VML_CAP_VMA_IDENTITY, /* maple tree in BTF: faults by VMA */
+	VML_CAP_CGROUP, /* cgroup paths from kernfs */
+	VML_CAP_FENTRY, /* BPF trampolines load: exact reasons, aborts, retries, VMA-write waits */
+	VML_CAP_KPROBE, /* kprobes attach: the same */
+	VML_CAP_VMSTAT, /* the kernel's own vma_lock_* counters */
+	VML_NCAPS,
+};
+
+struct vml_cap {
+	const char *name; /* stable key: "faults_user" */
+	const char *what; /* one line: what it is */
+	const char *lost; /* one line: what is not seen without it */
+	const char *get; /* one line: how to get it */
+	enum vml_cap_state state;
+	char how[160]; /* one line: how it was found, with the error */
+};
+
+struct vml_caps {
+	char backend[16]; /* "tracepoint"; "none" when nothing could be loaded */
+	char detail[16]; /* "default" */
+	struct vml_cap cap[VML_NCAPS];
+};
+
+static inline bool vml_caps_has(const struct vml_caps *c, enum vml_cap_id id)
+{
+	return c->cap[id].state == VML_CAP_YES;
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMALOCK_SNAPSHOT_H
+#define VMALOCK_SNAPSHOT_H
+/*
+ * The one model.  A source makes snapshots; the delta of two snapshots is the
+ * only computation (live rate, report, export, diff); sinks print deltas.
+ * A delta is a snapshot too, with interval_ns != 0 and changes for counts.
+ *
+ * Pure data and pure functions: nothing here reads a clock, a file or a map.
+ *
+ * - Absent is never zero: a metric whose bit is not in have[scope] is unknown
+ *   and must be shown as "-", left out of JSON, stored as no row.
+ * - Every string is clean (base.h, vml_text_clean) and never NULL.
+ * - Rows of a scope are sorted by vml_id_compare() and unique.
+ * - Counts are since the source was opened, and never fall while a row exists.
+ * - Everything reachable belongs to the arena: free the snapshot, not its parts.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vml_arena;
+struct vml_caps;
+
+/* ---- words (the order is that of columns and JSON) */
+
+enum vml_scope { VML_PROCESS, VML_THREAD, VML_VMA, VML_NSCOPES };
+
+enum vml_metric {
+	VML_FAULTS, /* user + kernel; = hits + fallbacks */
+	VML_FAULTS_USER,
+	VML_FAULTS_KERNEL,
+	VML_HITS,
+	VML_ABORTS,
+	VML_RETRIES,
+	VML_MISSES,
+	VML_BYPASSES,
+	VML_FALLBACKS, /* with bypasses */
+	VML_WAIT_NS, /* mmap_lock, read and write; of a VMA: read, in its faults */
+	VML_MMAP_READ_WAIT_NS,
+	VML_MMAP_WRITE_WAIT_NS,
+	VML_MMAP_READ_HOLD_NS,
+	VML_MMAP_WRITE_HOLD_NS,
+	VML_LOCK_FAILED, /* mmap_lock asked for and not got: trylocks, killed waits */
+	VML_NMETRICS,
+};
+#define VML_METRIC_BIT(m) (1ULL << (m))
+
+enum vml_unit { VML_UNIT_COUNT, VML_UNIT_NS, VML_UNIT_BYTES, VML_UNIT_RATIO, VML_UNIT_TEXT, VML_UNIT_ADDRESS };
+
+struct vml_metric_info {
+	const char *key; /* "mmap_read_wait_ns": JSON key and name for -s */
+	const char *title; /* "RD WAIT": column head */
+	enum vml_unit unit;
+	const char *help; /* one sentence */
+};
+/* Never NULL for m < VML_NMETRICS.  src/model/metric.c */
+const struct vml_metric_info *vml_metric_info(enum vml_metric m);
+
+enum vml_certainty { VML_INFERRED, VML_EXACT };
+/* "write_locked"; the enum vml_reason of abi.h by number.  NULL when out of range. */
+const char *vml_reason_name(unsigned int reason);
+/* One sentence: what it means and what to look at. */
+const char *vml_reason_help(unsigned int reason);
+unsigned int vml_reason_count(void);
+/* Index into vml_row.reasons. */
+#define VML_REASON_INDEX(reason, certainty) ((reason) * 2 + (certainty))
+
+/* The histograms of a row, by the enum vml_lockstat of abi.h; "mmap_read_wait" .. */
+#define VML_HISTS 4
+const char *vml_hist_name(unsigned int which);
+
+/* ---- sparse counts: buckets of a histogram, reasons (src/model/tally.c) */
+
+struct vml_cell {
+	uint32_t index;
+	uint64_t count; /* never 0 */
+};
+/* Sorted by index, unique. */
+struct vml_tally {
+	uint32_t n;
+	const struct vml_cell *cell;
+};
+
+uint64_t vml_tally_get(const struct vml_tally *t, uint32_t index);
+uint64_t vml_tally_sum(const struct vml_tally *t);
+/* From a dense array of @n counts. -ENOMEM */
+int vml_tally_from(struct vml_arena *a, const uint64_t *dense, uint32_t n, struct vml_tally *ret);
+/* ret = x + y; ret = cur - prev, where an index that fell counts as cur (reset). -ENOMEM */
+int vml_tally_add(struct vml_arena *a, const struct vml_tally *x, const struct vml_tally *y, struct vml_tally *ret);
+int vml_tally_delta(struct vml_arena *a, const struct vml_tally *prev, const struct vml_tally *cur, struct vml_tally *ret);
+
+/* ---- histograms (src/model/hist.c); geometry: hist.h */
+
+struct vml_hist {
+	struct vml_tally bucket; /* index: vml_hist_index() */
+	uint64_t count; /* = sum of the buckets */
+	uint64_t sum_ns;
+	uint64_t max_ns; /* 0: not known exactly; then vml_hist_max_bound() */
+};
+
+/* Upper bound of bucket @i in ns (exact, may have a fraction); INFINITY for the last. */
+double vml_hist_upper(uint32_t i);
+/* Lower bound: upper(i - 1), 0 for the first. */
+double vml_hist_lower(uint32_t i);
+/*
+ * The @q quantile (0 < q <= 1) in ns, the geometric middle of its bucket:
+ * within 9.05 % of the true one, except in the under- and overflow buckets,
+ * where the inner bound is returned.  Never over max_ns, when that is known.
+ * -1 when the histogram is empty.
+ */
+double vml_hist_quantile(const struct vml_hist *h, double q);
+/* Upper bound of the highest bucket that is not empty, at most max_ns when known; -1 when empty. */
+double vml_hist_max_bound(const struct vml_hist *h);
+int vml_hist_add(struct vml_arena *a, const struct vml_hist *x, const struct vml_hist *y, struct vml_hist *ret);
+/* max_ns of the delta is cur's when it grew in the interval (then it is exact), else 0. */
+int vml_hist_delta(struct vml_arena *a, const struct vml_hist *prev, const struct vml_hist *cur, struct vml_hist *ret);
+
+/* ---- rows */
+
+/* Identity.  Processes: pid, start_ns, exec.  Threads: + tid, tid_start_ns.  VMAs: + anchor. */
+struct vml_id {
+	uint32_t pid;
+	uint32_t exec; /* exec generation; only equality means something */
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint64_t tid_start_ns;
+	uint32_t tid;
+	uint64_t anchor; /* VMA: start, or end when it grows down; < 4096: no address */
+};
+int vml_id_compare(const struct vml_id *a, const struct vml_id *b);
+
+struct vml_area {
+	uint64_t start, end; /* 0, 0: no address (kind none or unknown) */
+	uint64_t offset; /* bytes into the file */
+	uint64_t inode; /* 0: no file */
+	uint32_t dev_major, dev_minor;
+	char perms[5]; /* "rw-p" */
+	const char *kind; /* "anon" "file" "heap" "stack" "vdso" "special" "none" "unknown" */
+	const char *name; /* path, "[heap]", "[stack]", "[anon]", ...; "" when unknown */
+};
+
+struct vml_row {
+	struct vml_id id;
+	const char *comm; /* of the process or thread; of a VMA: its process's */
+	const char *cgroup; /* path from the host's root; "" when unknown */
+	uint32_t uid; /* UINT32_MAX: unknown */
+	uint32_t ns_pid; /* pid in its own namespace; = pid when the same or unknown */
+	uint32_t threads; /* processes only; 0: unknown */
+	bool exited; /* gone: this is its last snapshot */
+	struct vml_area area; /* VMAs only */
+	uint64_t value[VML_NMETRICS];
+	struct vml_tally reasons; /* index: VML_REASON_INDEX() */
+	struct vml_hist hist[VML_HISTS];
+};
+
+struct vml_rows {
+	struct vml_row *row;
+	size_t n;
+};
+
+/* ---- the snapshot */
+
+struct vml_host {
+	const char *name, *boot_id, *machine, *kernel;
+	uint32_t cpus, page_size;
+};
+
+struct vml_loss {
+	const char *cause; /* "thread_storage", "recursion_misses_tp_page_fault_user", ... */
+	const char *help; /* one sentence */
+	uint64_t count;
+};
+
+struct vml_self {
+	uint64_t foreign_mmap_locks; /* by this process on another's mm; not 0 is a bug */
+	uint64_t bpf_runs; /* events the programs handled */
+	uint64_t cpu_ns; /* user and system time of this process */
+	uint64_t rss_bytes; /* gauge */
+	uint64_t map_bytes; /* gauge: memory of all maps */
+	bool from_bpf; /* foreign_mmap_locks, bpf_runs and map_bytes are known */
+};
+
+struct vml_snapshot {
+	struct vml_arena *arena;
+	uint64_t boot_ns; /* CLOCK_BOOTTIME when it was taken */
+	uint64_t real_ns; /* CLOCK_REALTIME then */
+	uint64_t interval_ns; /* 0: a snapshot; else a delta over that long */
+	struct vml_host host;
+	const struct vml_caps *caps; /* a copy, in the arena */
+	uint64_t have[VML_NSCOPES]; /* VML_METRIC_BIT()s that are known */
+	bool have_reasons;
+	struct vml_rows rows[VML_NSCOPES];
+	/* of all processes, also of those whose rows are gone; of the selected after vml_select() */
+	uint64_t total[VML_NMETRICS];
+	struct vml_tally reasons;
+	struct vml_hist hist[VML_HISTS];
+	uint32_t selected; /* 0: everything; else the rows were narrowed by vml_select() */
+	struct vml_loss *loss; /* every cause, also those at 0 */
+	size_t nloss;
+	struct vml_self self;
+};
+
+/* An empty snapshot with an arena of its own; NULL when out of memory. */
+struct vml_snapshot *vml_snapshot_new(void);
+void vml_snapshot_free(struct vml_snapshot *s);
+
+/* The row with this identity, or NULL. Binary search. */
+const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_id *id);
+
+/* ---- delta, selection, ranking (src/model/delta.c, select.c, rank.c) */
+
+/*
+ * What happened between two snapshots of one source.  Rows: all of @cur (rows
+ * that did not change are kept, with zeros), so the caller can drop or print
+ * them; a row that is only in @prev is gone and had no changes since.  A row
+ * only in @cur is new: its counts are the change.  A count that fell means that
+ * the source was restarted: the change is @cur's count.  What only one of them
+ * knows (have) is unknown, but from an empty @prev, as vml_snapshot_new() makes
+ * it, everything is new.  Gauges (threads, rss) are @cur's.
+ * -ENOMEM; -EINVAL when @cur is not later, or rows are not sorted and unique.
+ */
+int vml_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret);
+
+/* True when anything of the row changed (of a delta). */
+bool vml_row_changed(const struct vml_row *r);
+
+struct vml_filter {
+	const uint32_t *pids; /* any of these, on the host or in their namespace */
+	size_t npids;
+	bool by_uid;
+	uint32_t uid;
+	const char *cgroup; /* this path and everything below; NULL: any */
+};
+/*
+ * Narrows a delta to the processes of @f and their threads and VMAs, in place;
+ * total, reasons and hist become those of the selected processes.  An empty
+ * filter changes nothing.  -ENOMEM
+ */
+int vml_select(struct vml_snapshot *s, const struct vml_filter *f);
+
+/* ---- columns: one table drives screen, text, JSON and help (src/model/column.c) */
+
+struct vml_column {
+	const char *key; /* for -s, and in help: "pid", "fallbacks", "hit_ratio" */
+	const char *title; /* column head */
+	const char *help;
+	enum vml_unit unit;
+	unsigned int scopes; /* 1 << scope */
+	int width; /* columns; 0: the rest of the line */
+	int metric; /* enum vml_metric, or -1: identity or derived */
+	bool ascending; /* vml_rank() puts the smallest first: text and identity */
+	int field; /* of column.c: which identity or derived value */
+};
+/* All columns of a scope in display order, the most important first, ended by NULL; the last has width 0. */
+const struct vml_column *const *vml_columns(enum vml_scope scope);
+/* By key or by metric key, also what vml_columns() does not show; NULL when the scope has none. */
+const struct vml_column *vml_column_find(enum vml_scope scope, const char *key);
+/* The number behind a cell; false when it is unknown or text. */
+bool vml_column_number(const struct vml_column *c, const struct vml_snapshot *s, enum vml_scope scope,
+		       const struct vml_row *r, double *ret);
+/* The cell as text: "-" when unknown.  @rate: counts and times per second. Returns @buf. */
+char *vml_column_text(const struct vml_column *c, const struct vml_snapshot *s, enum vml_scope scope,
+		      const struct vml_row *r, bool rate, char *buf, size_t n);
+
+/*
+ * Pointers to the rows of @scope that changed (all when @all), largest of @by
+ * first (text and identity: smallest first; @invert: the other way), ties by
+ * identity, at most @limit (0: no limit).  Array in the snapshot's arena. -ENOMEM
+ */
+int vml_rank(struct vml_snapshot *s, enum vml_scope scope, const struct vml_column *by, bool invert, bool all,
+	     size_t limit, const struct vml_row ***ret_rows, size_t *ret_n);
+
+#endif
