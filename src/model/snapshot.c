@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <stdlib.h>
+
+#include "vmalock/base.h"
+#include "vmalock/snapshot.h"
+
+struct vml_snapshot *vml_snapshot_new(void)
+{
+	struct vml_arena *a = vml_arena_new();
+	struct vml_snapshot *s;
+
+	if (!a)
+		return NULL;
+	s = vml_arena_alloc(a, sizeof(*s));
+	if (!s) {
+		vml_arena_free(a);
+		return NULL;
+	}
+	s->arena = a;
+	s->host = (struct vml_host){ .name = "", .boot_id = "", .machine = "", .kernel = "" };
+	return s;
+}
+
+void vml_snapshot_free(struct vml_snapshot *s)
+{
+	/* the snapshot itself is in its arena */
+	if (s)
+		vml_arena_free(s->arena);
+}
+
+#define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
+
+int vml_id_compare(const struct vml_id *a, const struct vml_id *b)
+{
+	if (a->pid != b->pid)
+		return COMPARE(a->pid, b->pid);
+	if (a->start_ns != b->start_ns)
+		return COMPARE(a->start_ns, b->start_ns);
+	if (a->exec != b->exec)
+		return COMPARE(a->exec, b->exec);
+	if (a->tid != b->tid)
+		return COMPARE(a->tid, b->tid);
+	if (a->tid_start_ns != b->tid_start_ns)
+		return COMPARE(a->tid_start_ns, b->tid_start_ns);
+	return COMPARE(a->anchor, b->anchor);
+}
+
+static int compare_row(const void *id, const void *row)
+{
+	return vml_id_compare(id, &((const struct vml_row *)row)->id);
+}
+
+const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_id *id)
+{
+	return r->n ? bsearch(id, r->row, r->n, sizeof(*r->row), compare_row) : NULL;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <linux/types.h>
+
+#include "unit.h"
+#include "vmalock/abi.h"
+
+/* In the order of the headers, so that a new value without a name fails to compile or to match. */
+static const char *const reason[] = {
+	[VML_NO_VMA] = "no_vma",
+	[VML_STACK_GROWTH] = "stack_growth",
+	[VML_WRITE_LOCKED] = "write_locked",
+	[VML_BUSY] = "busy",
+	[VML_WRONG_MM] = "wrong_mm",
+	[VML_RANGE_MOVED] = "range_moved",
+	[VML_RACED] = "raced",
+	[VML_NO_MAP_PAGES] = "no_map_pages",
+	[VML_ANON_VMA] = "anon_vma",
+	[VML_FOLIO_LOCKED] = "folio_locked",
+	[VML_FILE_IO] = "file_io",
+	[VML_USERFAULTFD] = "userfaultfd",
+	[VML_DEVICE_PRIVATE] = "device_private",
+	[VML_KILLED] = "killed",
+	[VML_KERNEL_MODE] = "kernel_mode",
+};
+
+static const char *const hist[] = {
+	[VML_MMAP_READ_WAIT] = "mmap_read_wait",
+	[VML_MMAP_WRITE_WAIT] = "mmap_write_wait",
+	[VML_MMAP_READ_HOLD] = "mmap_read_hold",
+	[VML_MMAP_WRITE_HOLD] = "mmap_write_hold",
+};
+
+static const struct {
+	const char *key, *title;
+	enum vml_unit unit;
+} metric[] = {
+	[VML_FAULTS] = { "faults", "FAULTS", VML_UNIT_COUNT },
+	[VML_FAULTS_USER] = { "faults_user", "USER", VML_UNIT_COUNT },
+	[VML_FAULTS_KERNEL] = { "faults_kernel", "KERNEL", VML_UNIT_COUNT },
+	[VML_HITS] = { "hits", "HITS", VML_UNIT_COUNT },
+	[VML_ABORTS] = { "aborts", "ABORTS", VML_UNIT_COUNT },
+	[VML_RETRIES] = { "retries", "RETRIES", VML_UNIT_COUNT },
+	[VML_MISSES] = { "misses", "MISSES", VML_UNIT_COUNT },
+	[VML_BYPASSES] = { "bypasses", "BYPASS", VML_UNIT_COUNT },
+	[VML_FALLBACKS] = { "fallbacks", "FALLBACK", VML_UNIT_COUNT },
+	[VML_WAIT_NS] = { "wait_ns", "WAIT", VML_UNIT_NS },
+	[VML_MMAP_READ_WAIT_NS] = { "mmap_read_wait_ns", "RD WAIT", VML_UNIT_NS },
+	[VML_MMAP_WRITE_WAIT_NS] = { "mmap_write_wait_ns", "WR WAIT", VML_UNIT_NS },
+	[VML_MMAP_READ_HOLD_NS] = { "mmap_read_hold_ns", "RD HOLD", VML_UNIT_NS },
+	[VML_MMAP_WRITE_HOLD_NS] = { "mmap_write_hold_ns", "WR HOLD", VML_UNIT_NS },
+	[VML_LOCK_FAILED] = { "lock_failed", "FAILED", VML_UNIT_COUNT },
+};
+
+_Static_assert(VML_ARRAY_SIZE(reason) == VML_NREASONS, "each reason has a name here");
+_Static_assert(VML_ARRAY_SIZE(hist) == VML_NLOCKSTATS, "each histogram has a name here");
+_Static_assert(VML_NLOCKSTATS == VML_HISTS, "snapshot.h has as many histograms as abi.h");
+_Static_assert(VML_MMAP_READ_WAIT == 0, "src/model/column.c reads hist[0]");
+_Static_assert(VML_ARRAY_SIZE(metric) == VML_NMETRICS, "each metric has a name here");
+
+static void assert_sentence(const char *s)
+{
+	assert_non_null(s);
+	assert_true(strlen(s) > 20 && strlen(s) < 120);
+	assert_int_equal(s[strlen(s) - 1], '.');
+	assert_true(s[0] >= 'A' && s[0] <= 'Z');
+}
+
+static void reasons(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(vml_reason_count(), VML_NREASONS);
+	for (i = 0; i < VML_NREASONS; i++) {
+		assert_string_equal(vml_reason_name(i), reason[i]);
+		assert_sentence(vml_reason_help(i));
+	}
+	assert_null(vml_reason_name(VML_NREASONS));
+	assert_null(vml_reason_help(VML_NREASONS));
+	assert_null(vml_reason_name(UINT32_MAX));
+	assert_int_equal(VML_REASON_INDEX(VML_WRITE_LOCKED, VML_EXACT), 5);
+}
+
+static void hists(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < VML_HISTS; i++)
+		assert_string_equal(vml_hist_name(i), hist[i]);
+	assert_null(vml_hist_name(VML_HISTS));
+}
+
+static void metrics(void **state)
+{
+	const struct vml_metric_info *info;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < VML_NMETRICS; i++) {
+		info = vml_metric_info(i);
+		assert_string_equal(info->key, metric[i].key);
+		assert_string_equal(info->title, metric[i].title);
+		assert_int_equal(info->unit, metric[i].unit);
+		assert_sentence(info->help);
+		/* keys end in their unit */
+		assert_int_equal(info->unit == VML_UNIT_NS, !strcmp(info->key + strlen(info->key) - 3, "_ns"));
+	}
+	assert_null(vml_metric_info(VML_NMETRICS));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reasons),
+		cmocka_unit_test(hists),
+		cmocka_unit_test(metrics),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

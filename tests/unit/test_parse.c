@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+
+#include "unit.h"
+
+static void u32(void **state)
+{
+	static const char *const bad[] = { "",	" 1", "1 ", "+1",  "-1",  "0x10", "1.0", "1e3",
+					   "a", "1a", "١",  "1,2", "\n1", "1\n",  "NaN" };
+	static const char *const over[] = { "4294967296", "18446744073709551615", "18446744073709551616",
+					    "99999999999999999999999999999999999999" };
+	uint32_t v = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(bad); i++)
+		assert_int_equal(vml_parse_u32(bad[i], 0, UINT32_MAX, &v), -EINVAL);
+	for (i = 0; i < VML_ARRAY_SIZE(over); i++)
+		assert_int_equal(vml_parse_u32(over[i], 0, UINT32_MAX, &v), -ERANGE);
+	assert_int_equal(vml_parse_u32("4", 5, 10, &v), -ERANGE);
+	assert_int_equal(vml_parse_u32("11", 5, 10, &v), -ERANGE);
+	assert_int_equal(v, 7);
+	assert_int_equal(vml_parse_u32("5", 5, 10, &v), 0);
+	assert_int_equal(v, 5);
+	assert_int_equal(vml_parse_u32("0010", 5, 10, &v), 0);
+	assert_int_equal(v, 10);
+	assert_int_equal(vml_parse_u32("4294967295", 0, UINT32_MAX, &v), 0);
+	assert_int_equal(v, UINT32_MAX);
+}
+
+static void seconds(void **state)
+{
+	static const struct {
+		const char *s;
+		uint64_t ns;
+	} good[] = {
+		{ "1", 1000000000 },
+		{ "0.5", 500000000 },
+		{ ".5", 500000000 },
+		{ "2.", 2000000000 },
+		{ "0.001", 1000000 },
+		{ "0.1", 100000000 },
+		{ "1.000000001", 1000000001 },
+		{ "1.0000000019", 1000000001 },
+		{ "1.00000000000000000000000001", 1000000000 },
+		{ "86400", 86400000000000 },
+		{ "0086400.0", 86400000000000 },
+	};
+	static const char *const bad[] = { "",	  ".",	 "-1",	"+1",  " 1",   "1 ",   "1s", "1e3",
+					   "0x1", "inf", "nan", "1,5", "1.5.", "1..5", "a",  "1.-5" };
+	static const char *const over[] = {
+		"0", "0.0009999", "86400.000000001", "86401", "18446744073709551616", "99999999999999999999999"
+	};
+	uint64_t ns = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(bad); i++)
+		assert_int_equal(vml_parse_seconds(bad[i], &ns), -EINVAL);
+	for (i = 0; i < VML_ARRAY_SIZE(over); i++)
+		assert_int_equal(vml_parse_seconds(over[i], &ns), -ERANGE);
+	assert_int_equal(ns, 7);
+	for (i = 0; i < VML_ARRAY_SIZE(good); i++) {
+		assert_int_equal(vml_parse_seconds(good[i].s, &ns), 0);
+		assert_int_equal(ns, good[i].ns);
+	}
+}
+
+static void pids(void **state)
+{
+	static const char *const bad[] = { "", ",", "1,", ",1", "1,,2", "1, 2", "1;2", "a", "1,-2", "1 " };
+	static const char *const over[] = { "0", "1,0", "4194305", "1,99999999999999999999" };
+	uint32_t *list = NULL;
+	size_t n = 9, i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(bad); i++)
+		assert_int_equal(vml_parse_pids(bad[i], &list, &n), -EINVAL);
+	for (i = 0; i < VML_ARRAY_SIZE(over); i++)
+		assert_int_equal(vml_parse_pids(over[i], &list, &n), -ERANGE);
+	assert_null(list);
+	assert_int_equal(n, 9);
+	assert_int_equal(vml_parse_pids("42", &list, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0], 42);
+	free(list);
+	assert_int_equal(vml_parse_pids("12,34,4194304", &list, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(list[0], 12);
+	assert_int_equal(list[1], 34);
+	assert_int_equal(list[2], 4194304);
+	free(list);
+}
+
+/* Clocks: only what no machine can break. */
+static void clocks(void **state)
+{
+	uint64_t mono = vml_now_mono(), boot = vml_now_boot(), real = vml_now_real();
+
+	(void)state;
+	assert_true(mono > 0);
+	assert_true(boot > 0);
+	assert_true(real > 1600000000ULL * UNIT_SECOND);
+	assert_true(vml_now_mono() >= mono);
+	assert_true(vml_now_boot() >= boot);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(u32),
+		cmocka_unit_test(seconds),
+		cmocka_unit_test(pids),
+		cmocka_unit_test(clocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
