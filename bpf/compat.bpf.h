@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMALOCK_COMPAT_BPF_H
+#define VMALOCK_COMPAT_BPF_H
+/*
+ * Every difference between kernels, one accessor each.  Tests are existence
+ * tests on BTF, resolved at load: the branch not taken is never verified.
+ * "Until" says when an accessor may go.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define VM_GROWSDOWN 0x100UL
+#define VM_SEQ_READ 0x8000UL
+#define VM_RAND_READ 0x10000UL
+#define VM_UFFD (0x200UL | 0x1000UL) /* VM_UFFD_MISSING, VM_UFFD_WP */
+#define VM_HUGETLB 0x400000UL
+#define VML_NO_SYSCALL (-1)
+
+/* 6.4: per-VMA locks.  Until 6.1 is no longer supported. */
+static __always_inline bool compat_has_vma_lock(void)
+{
+	return bpf_core_field_exists(struct mm_struct, mm_lock_seq);
+}
+
+/*
+ * mm->mm_lock_seq: int until 6.13 and in 6.12.0-.73, bumped when mmap_lock is
+ * write-unlocked; seqcount_t since 6.14 and in stable 6.12.94+, odd while
+ * mmap_lock is write-held (eb449bd96954).  Until 6.12 is no longer supported.
+ */
+struct mm_struct___int_seq {
+	int mm_lock_seq;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 compat_mm_seq(struct mm_struct *mm)
+{
+	if (bpf_core_field_exists(mm->mm_lock_seq.sequence))
+		return mm->mm_lock_seq.sequence;
+	if (bpf_core_field_exists(struct mm_struct___int_seq, mm_lock_seq))
+		return ((struct mm_struct___int_seq *)mm)->mm_lock_seq;
+	return 0;
+}
+
+/* True while somebody holds mmap_lock for write, as seen with @seq. */
+static __always_inline bool compat_mm_writer(struct mm_struct *mm, __u32 seq)
+{
+	if (bpf_core_field_exists(mm->mm_lock_seq.sequence))
+		return seq & 1;
+	return mm->mmap_lock.count.counter & 1; /* RWSEM_WRITER_LOCKED */
+}
+
+/*
+ * The cache of a VMA is proven by an unchanged sequence: with seqcount_t that
+ * is enough, because only even values are cached.
+ */
+static __always_inline bool compat_cache_holds(struct mm_struct *mm, __u32 cached_seq)
+{
+	if (bpf_core_field_exists(mm->mm_lock_seq.sequence))
+		return mm->mm_lock_seq.sequence == cached_seq;
+	if (compat_has_vma_lock())
+		return compat_mm_seq(mm) == cached_seq && !compat_mm_writer(mm, 0);
+	return false; /* 6.1 proves nothing without a lock: walk every time */
+}
+
+/*
+ * vma->vm_lock_seq: equal to mm_lock_seq means write-locked.  A pointer that
+ * may be stale: probe-read.
+ */
+static __always_inline __u32 compat_vma_seq(__u64 vma)
+{
+	struct vm_area_struct *v = (void *)vma;
+
+	if (bpf_core_field_exists(v->vm_lock_seq))
+		return BPF_CORE_READ(v, vm_lock_seq);
+	return -1;
+}
+
+/*
+ * Somebody waits for the readers of the VMA to go.  Since 6.15 bit 30 of
+ * vm_refcnt; before, the rwsem vma->vm_lock->lock has a writer.
+ */
+struct vma_lock___rwsem {
+	struct rw_semaphore lock;
+} __attribute__((preserve_access_index));
+struct vm_area_struct___rwsem {
+	struct vma_lock___rwsem *vm_lock;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool compat_vma_busy(__u64 vma)
+{
+	struct vm_area_struct *v = (void *)vma;
+	struct vm_area_struct___rwsem *old = (void *)vma;
+
+	if (bpf_core_field_exists(v->vm_refcnt))
+		return BPF_CORE_READ(v, vm_refcnt.refs.counter) & 0x40000000;
+	if (bpf_core_field_exists(old->vm_lock))
+		return BPF_CORE_READ(old, vm_lock, lock.count.counter) & 1;
+	return false;
+}
+
+/*
+ * Inside handle_mm_fault?  1 yes, 0 no, -1 cannot be told.
+ * in_user_fault exists with CONFIG_MEMCG_V1 (always in 6.1), in_lru_fault with
+ * CONFIG_LRU_GEN and only for VMAs with recency.
+ */
+struct task_struct___in_user_fault {
+	unsigned int in_user_fault : 1;
+} __attribute__((preserve_access_index));
+struct task_struct___in_lru_fault {
+	unsigned int in_lru_fault : 1;
+} __attribute__((preserve_access_index));
+
+static __always_inline int compat_in_fault_handler(struct task_struct *task, __u64 vm_flags, bool file)
+{
+	struct task_struct___in_user_fault *user = (void *)task;
+	struct task_struct___in_lru_fault *lru = (void *)task;
+
+	if (bpf_core_field_exists(user->in_user_fault))
+		return BPF_CORE_READ_BITFIELD_PROBED(user, in_user_fault);
+	if (bpf_core_field_exists(lru->in_lru_fault)) {
+		if (BPF_CORE_READ_BITFIELD_PROBED(lru, in_lru_fault))
+			return 1;
+		/* a file may be FMODE_NOREUSE */
+		return file || (vm_flags & (VM_SEQ_READ | VM_RAND_READ)) ? -1 : 0;
+	}
+	return -1;
+}
+
+/* How the task entered the kernel: the system call, or VML_NO_SYSCALL for an exception. */
+static __always_inline int compat_entry(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return (int)regs->orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	return regs->syscallno;
+#else
+#error "no entry decoding for this architecture"
+#endif
+}
+
+static __always_inline __u64 compat_ip(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return regs->ip;
+#elif defined(__TARGET_ARCH_arm64)
+	return regs->pc;
+#endif
+}
+
+/*
+ * Arguments of the mmap_lock tracepoints: (mm, memcg_path, write[, success])
+ * until 6.13 and in all of 6.12, (mm, write[, success]) since.  The record of
+ * the old form has a memcg_path.  Until 6.12 is no longer supported.
+ */
+struct trace_event_raw_mmap_lock___path {
+	__u32 __data_loc_memcg_path;
+} __attribute__((preserve_access_index));
+
+/* In assembly, because the compiler would choose the offset at run time, which the verifier refuses. */
+#define context_word(ctx, offset)                                                                  \
+	({                                                                                         \
+		__u64 __v;                                                                         \
+		asm volatile("%0 = *(u64 *)(%1 + " #offset ")" : "=r"(__v) : "r"(ctx));            \
+		__v;                                                                               \
+	})
+
+static __always_inline bool compat_mmap_lock_has_path(void)
+{
+	return bpf_core_field_exists(struct trace_event_raw_mmap_lock___path, __data_loc_memcg_path);
+}
+
+static __always_inline __u64 compat_mmap_lock_mm(__u64 *ctx)
+{
+	return context_word(ctx, 0);
+}
+
+static __always_inline bool compat_mmap_lock_write(__u64 *ctx)
+{
+	return (__u8)(compat_mmap_lock_has_path() ? context_word(ctx, 16) : context_word(ctx, 8));
+}
+
+static __always_inline bool compat_mmap_lock_success(__u64 *ctx)
+{
+	return (__u8)(compat_mmap_lock_has_path() ? context_word(ctx, 24) : context_word(ctx, 16));
+}
+
+/* kernfs_node.parent became __parent (RCU) in 6.15.  Until 6.12 is no longer supported. */
+struct kernfs_node___parent {
+	struct kernfs_node *parent;
+} __attribute__((preserve_access_index));
+struct kernfs_node___rcu_parent {
+	struct kernfs_node *__parent;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct kernfs_node *compat_kernfs_parent(struct kernfs_node *kn)
+{
+	struct kernfs_node___rcu_parent *rcu = (void *)kn;
+	struct kernfs_node___parent *old = (void *)kn;
+
+	if (bpf_core_field_exists(rcu->__parent))
+		return BPF_CORE_READ(rcu, __parent);
+	return BPF_CORE_READ(old, parent);
+}
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The tracepoint backend: BTF-typed raw tracepoints, which need neither
+ * tracefs nor kprobes nor trampolines, and survive lockdown.
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(tp_page_fault_user, unsigned long address, struct pt_regs *regs)
+{
+	return core_fault(address, compat_ip(regs), true);
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(tp_page_fault_kernel, unsigned long address, struct pt_regs *regs)
+{
+	return core_fault(address, compat_ip(regs), false);
+}
+
+SEC("tp_btf/mmap_lock_start_locking")
+int tp_mmap_lock_start_locking(__u64 *ctx)
+{
+	return core_lock_start(ctx, compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx));
+}
+
+SEC("tp_btf/mmap_lock_acquire_returned")
+int tp_mmap_lock_acquire_returned(__u64 *ctx)
+{
+	return core_lock_acquired(compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx), compat_mmap_lock_success(ctx));
+}
+
+SEC("tp_btf/mmap_lock_released")
+int tp_mmap_lock_released(__u64 *ctx)
+{
+	return core_lock_released(compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx));
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(tp_sched_process_exec, struct task_struct *task)
+{
+	return core_exec(task);
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(tp_sched_process_free, struct task_struct *task)
+{
+	return core_free(task);
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Processes: who they are, learnt when they are first seen so that it is known
+ * when they are gone, and what their dead threads have counted.
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+#include "path.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VML_MAX_PROCESSES);
+	__type(key, struct vml_proc_key);
+	__type(value, struct vml_proc_value);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, VML_MAX_CGROUPS);
+	__type(key, __u64);
+	__type(value, struct vml_path);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, VML_EXIT_RING_BYTES);
+} exits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vml_path);
+} process_scratch SEC(".maps");
+
+static const struct vml_proc_value empty_process;
+
+#define CGROUP_HIERARCHIES 16
+#define SYSTEMD_AS_U64 0x00646d6574737973ULL /* "systemd" on little-endian machines: all that are supported */
+
+/* The cgroup of name=systemd: v1, without a controller, found by name. */
+static __noinline struct cgroup *cgroup_systemd(struct css_set *set)
+{
+	struct list_head *head = &set->cgrp_links, *pos;
+
+	pos = BPF_CORE_READ(head, next);
+	for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+		struct cgrp_cset_link *link;
+		struct cgroup_root *root;
+		struct cgroup *cgrp;
+		char name[8] __attribute__((aligned(8))) = {};
+
+		if (pos == head || !pos)
+			break;
+		link = (void *)pos - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+		cgrp = BPF_CORE_READ(link, cgrp);
+		root = BPF_CORE_READ(cgrp, root);
+		bpf_probe_read_kernel_str(name, sizeof(name), &root->name);
+		if (*(__u64 *)name == SYSTEMD_AS_U64)
+			return cgrp;
+		pos = BPF_CORE_READ(pos, next);
+	}
+	return NULL;
+}
+
+static __always_inline struct cgroup *cgroup_of(struct css_set *set, int subsys)
+{
+	struct cgroup_subsys_state *css = NULL;
+
+	bpf_probe_read_kernel(&css, sizeof(css), &set->subsys[subsys]);
+	return css ? BPF_CORE_READ(css, cgroup) : NULL;
+}
+
+static __always_inline bool cgroup_is_below_root(struct cgroup *cgrp)
+{
+	return cgrp && BPF_CORE_READ(cgrp, level) > 0;
+}
+
+/*
+ * v2 when the task is below its root, else memory, pids, name=systemd of v1;
+ * the v2 root when it is in no group at all.
+ */
+static __noinline struct cgroup *cgroup_choose(struct css_set *set)
+{
+	struct cgroup *v2 = BPF_CORE_READ(set, dfl_cgrp), *cgrp;
+
+	if (cgroup_is_below_root(v2))
+		return v2;
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		cgrp = cgroup_of(set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		if (cgroup_is_below_root(cgrp))
+			return cgrp;
+	}
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
+		cgrp = cgroup_of(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+		if (cgroup_is_below_root(cgrp))
+			return cgrp;
+	}
+	cgrp = cgroup_systemd(set);
+	return cgroup_is_below_root(cgrp) ? cgrp : v2;
+}
+
+static __noinline int cgroup_learn(__u64 id, struct kernfs_node *kn)
+{
+	struct kernfs_node *parent;
+	struct vml_path *path;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(&cgroups, &id))
+		return 0;
+	path = bpf_map_lookup_elem(&process_scratch, &zero);
+	if (!path)
+		return 0;
+	path_begin(path);
+	for (int i = 0; i < VML_PATH_DEPTH; i++) {
+		parent = compat_kernfs_parent(kn);
+		if (!parent) /* the root has no name */
+			goto done;
+		if (!path_add(path, BPF_CORE_READ(kn, name)))
+			goto done;
+		kn = parent;
+	}
+	path->truncated = 1;
+done:
+	path_end(path);
+	if (bpf_map_update_elem(&cgroups, &id, path, BPF_NOEXIST) && !bpf_map_lookup_elem(&cgroups, &id))
+		core_lose(VML_LOSS_CGROUP_MAP_FULL);
+	return 0;
+}
+
+__hidden __u64 process_cgroup(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup *cgrp = set ? cgroup_choose(set) : NULL;
+	struct kernfs_node *kn = cgrp ? BPF_CORE_READ(cgrp, kn) : NULL;
+	__u64 id;
+
+	if (!kn)
+		return 0;
+	/* ids of two v1 hierarchies collide: the root of kernfs tells them apart */
+	id = BPF_CORE_READ(kn, id) ^ (__u64)(__u32)BPF_CORE_READ(cgrp, root, hierarchy_id) << 56;
+	cgroup_learn(id, kn);
+	return id;
+}
+
+__hidden __u32 process_ns_pid(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	unsigned int level = BPF_CORE_READ(pid, level);
+	__u32 nr = task->tgid;
+	struct upid upid = {};
+
+	/* or the compiler merges this load with that of upid.nr, which the verifier refuses */
+	asm volatile("" : "+r"(nr));
+	if (level == 0 || level > 32)
+		return nr;
+	bpf_probe_read_kernel(&upid, sizeof(upid),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid));
+	return upid.nr;
+}
+
+static __always_inline struct vml_proc_value *process_untracked(void)
+{
+	struct vml_proc_key key = {};
+
+	return bpf_map_lookup_elem(&processes, &key);
+}
+
+static __always_inline void process_describe(struct task_struct *task, struct vml_proc_value *p)
+{
+	struct task_struct *leader = task->group_leader;
+
+	bpf_probe_read_kernel_str(p->comm, sizeof(p->comm), &leader->comm);
+	p->uid = BPF_CORE_READ(task, cred, uid.val);
+	p->ns_pid = process_ns_pid(task);
+	p->cgroup_id = process_cgroup(task);
+}
+
+__hidden int process_join(struct task_struct *task, struct vml_thread *th)
+{
+	struct vml_proc_key *key = &th->row.proc;
+	struct vml_proc_value *p;
+
+	key->start_ns = task->group_leader->start_boottime;
+	key->pid = task->tgid;
+	key->exec = task->self_exec_id;
+	p = bpf_map_lookup_elem(&processes, key);
+	if (!p) {
+		bpf_map_update_elem(&processes, key, &empty_process, BPF_NOEXIST);
+		p = bpf_map_lookup_elem(&processes, key);
+		if (!p) {
+			core_lose(VML_LOSS_PROCESS_MAP_FULL);
+			return 0;
+		}
+		process_describe(task, p);
+	}
+	__sync_fetch_and_add(&p->live, 1);
+	return 0;
+}
+
+static __noinline int process_add(struct vml_proc_value *p, struct vml_thread *th)
+{
+	__u32 *to = &p->hist[0][0], *from = &th->hist[0][0];
+
+	/* fallbacks before the faults they are part of: see tasks.bpf.c */
+	core_atomic_add(&p->count.fallbacks, th->count.fallbacks);
+	core_atomic_add(&p->count.bypasses, th->count.bypasses);
+	core_atomic_add(&p->count.faults_user, th->count.faults_user);
+	core_atomic_add(&p->count.faults_kernel, th->count.faults_kernel);
+	core_atomic_add(&p->lock_events, th->lock_events);
+	core_atomic_add(&p->lock_failed, th->lock_failed);
+	for (int i = 0; i < VML_NLOCKSTATS; i++) {
+		core_atomic_add(&p->lock[i].count, th->lock[i].count);
+		core_atomic_add(&p->lock[i].sum_ns, th->lock[i].sum_ns);
+		core_atomic_max(&p->lock[i].max_ns, th->lock[i].max_ns);
+	}
+	for (int i = 0; i < VML_NREASONS; i++)
+		core_atomic_add32(&p->reason[i], th->reason[i]);
+	for (int i = 0; i < VML_NLOCKSTATS * VML_HIST_BUCKETS; i++)
+		core_atomic_add32(&to[i], from[i]);
+	return 0;
+}
+
+/* A row of its own for a thread that ends inside an interval. */
+static __noinline int exit_record(struct task_struct *task, struct vml_thread *th, struct vml_proc_value *p)
+{
+	struct vml_task_record *r = bpf_ringbuf_reserve(&exits, sizeof(*r), 0);
+
+	if (!r) {
+		core_lose(VML_LOSS_EXIT_RECORDS);
+		return 0;
+	}
+	r->proc = th->row.proc;
+	r->start_ns = task->start_boottime;
+	r->cgroup_id = p->cgroup_id;
+	r->tid = task->pid;
+	r->uid = p->uid;
+	r->ns_pid = p->ns_pid;
+	r->threads = 0;
+	r->leader = task->pid == task->tgid;
+	r->exited = 1;
+	r->has_hist = 0;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	__builtin_memset(r->comm, 0, sizeof(r->comm));
+	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), &task->comm);
+	r->row = th->row;
+	r->count = th->count;
+	r->pending = th->pending;
+	r->lock_events = th->lock_events;
+	r->lock_failed = th->lock_failed;
+	for (int i = 0; i < VML_NLOCKSTATS; i++)
+		r->lock[i] = th->lock[i];
+	for (int i = 0; i <= VML_NREASONS; i++)
+		r->reason[i] = th->reason[i];
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+__hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool image_ends)
+{
+	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
+
+	if (!p) {
+		p = process_untracked();
+		if (!p)
+			return 0;
+		process_add(p, th);
+		return 0;
+	}
+	process_add(p, th);
+	exit_record(task, th, p);
+	if (image_ends) {
+		/* an image replaced by exec keeps its name; a dead one has the last it gave itself */
+		if (task->pid == task->tgid && (__u32)task->self_exec_id == th->row.proc.exec)
+			bpf_probe_read_kernel_str(p->comm, sizeof(p->comm), &task->comm);
+		p->exited = 1;
+	}
+	__sync_fetch_and_sub(&p->live, 1);
+	return 0;
+}

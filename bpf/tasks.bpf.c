@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * One pass over all threads: the iterator writes a struct vml_task_record for
+ * each thread that has storage, followed by its histograms if they changed.
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vml_task_record);
+} task_scratch SEC(".maps");
+
+#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
+
+/*
+ * The counts of a thread that may be running.  The order of reading, with the
+ * order of writing in core.bpf.c and vma.bpf.c, keeps every result at or below
+ * the truth: what moves is cleared before it is added, faults are read before
+ * the fallbacks among them.
+ *
+ * Left out is the fault whose outcome is not known yet: a user fault while the
+ * task is still where it faulted, a kernel-mode fault until it takes the lock.
+ */
+static __always_inline void read_counts(struct task_struct *task, struct vml_thread *th, struct vml_task_record *r)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	__u32 fault;
+
+	r->count.faults_user = READ_ONCE(th->count.faults_user);
+	r->count.faults_kernel = READ_ONCE(th->count.faults_kernel);
+	r->count.fallbacks = READ_ONCE(th->count.fallbacks);
+	r->count.bypasses = READ_ONCE(th->count.bypasses);
+	r->row = th->row;
+	barrier_memory();
+	r->pending.faults_user = READ_ONCE(th->pending.faults_user);
+	r->pending.faults_kernel = READ_ONCE(th->pending.faults_kernel);
+	fault = READ_ONCE(th->fault);
+	r->pending.fallbacks = READ_ONCE(th->pending.fallbacks);
+	r->pending.bypasses = READ_ONCE(th->pending.bypasses);
+	if (READ_ONCE(th->row.anchor) != r->row.anchor)
+		r->row.anchor = 0; /* pending may be of another row than was read */
+	if (fault == VML_FAULT_USER && r->pending.faults_user && compat_entry(regs) == VML_NO_SYSCALL &&
+	    compat_ip(regs) == READ_ONCE(th->fault_ip))
+		r->pending.faults_user--;
+	else if (fault == VML_FAULT_KERNEL && r->pending.faults_kernel)
+		r->pending.faults_kernel--;
+}
+
+SEC("iter/task")
+int iter_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct vml_task_record *r;
+	struct vml_thread *th;
+	__u64 lock_events;
+	__u32 zero = 0;
+
+	if (!task)
+		return 0;
+	th = bpf_task_storage_get(&threads, task, NULL, 0);
+	r = bpf_map_lookup_elem(&task_scratch, &zero);
+	if (!th || !r)
+		return 0;
+	r->proc = th->row.proc;
+	r->start_ns = task->start_boottime;
+	r->tid = task->pid;
+	r->leader = task->pid == task->tgid;
+	r->exited = 0;
+	r->uid = BPF_CORE_READ(task, cred, uid.val);
+	r->threads = BPF_CORE_READ(task, signal, nr_threads);
+	r->cgroup_id = process_cgroup(task);
+	r->ns_pid = process_ns_pid(task);
+	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), &task->comm);
+	read_counts(task, th, r);
+	lock_events = th->lock_events;
+	barrier_memory();
+	r->lock_events = lock_events;
+	r->lock_failed = th->lock_failed;
+	for (int i = 0; i < VML_NLOCKSTATS; i++)
+		r->lock[i] = th->lock[i];
+	for (int i = 0; i <= VML_NREASONS; i++)
+		r->reason[i] = th->reason[i];
+	r->has_hist = lock_events != th->emitted;
+	if (bpf_seq_write(seq, r, sizeof(*r)))
+		return 0; /* the buffer is full: the task comes again */
+	if (r->has_hist && !bpf_seq_write(seq, th->hist, sizeof(th->hist)))
+		th->emitted = lock_events;
+	return 0;
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * From an address to a VMA and its row, without a lock: mirrors
+ * mtree_range_walk() of lib/maple_tree.c (same in 6.1 .. 7.3).  Every pointer may
+ * be stale, so it is probe-read, and a VMA is believed only if it names this mm
+ * and covers the address.
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+#include "path.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VML_MAX_VMAS);
+	__type(key, struct vml_vma_key);
+	__type(value, struct vml_vma_value);
+} vmas SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, VML_MAX_FILES);
+	__type(key, struct vml_file_key);
+	__type(value, struct vml_path);
+} files SEC(".maps");
+
+#define NODE_WORDS 32 /* a maple node has 256 bytes */
+#define WALK_DEPTH 16 /* 65,530 mappings need 9 or 10 */
+
+struct scratch {
+	__u64 node[NODE_WORDS];
+	struct vml_vma_value value;
+	struct vml_path path;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} vma_scratch SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&vma_scratch, &zero);
+}
+
+/* ---- the walk */
+
+enum walk_result { WALK_FOUND, WALK_NONE, WALK_DEAD, WALK_ERROR };
+
+struct walk {
+	__u64 entry; /* what the slot holds */
+	__u64 last; /* last address of its range */
+};
+
+struct step {
+	__u64 min, max; /* range of the node */
+	__u64 entry;
+};
+
+static __always_inline bool is_node(__u64 entry)
+{
+	return (entry & 3) == 2 && entry > 4096;
+}
+
+/* One level down: from the node in st->entry to the slot that covers @index. */
+static __noinline int walk_step(struct scratch *sc, struct step *st, __u64 index)
+{
+	__u64 node = st->entry & ~255ULL, type = (st->entry >> 3) & 15, parent = 0;
+	__u32 pivot, slot, slots, end, off;
+	__u64 lo = st->min, hi = st->max;
+
+	if (bpf_probe_read_kernel(sc->node, sizeof(sc->node), (void *)node))
+		return WALK_ERROR;
+	if (type == maple_arange_64) {
+		pivot = bpf_core_field_offset(struct maple_arange_64, pivot) / 8;
+		slot = bpf_core_field_offset(struct maple_arange_64, slot) / 8;
+		slots = 10;
+		end = sc->node[bpf_core_field_offset(struct maple_arange_64, meta) / 8 & (NODE_WORDS - 1)] & 0xff;
+	} else if (type == maple_leaf_64 || type == maple_range_64) {
+		__u64 last;
+
+		pivot = bpf_core_field_offset(struct maple_range_64, pivot) / 8;
+		slot = bpf_core_field_offset(struct maple_range_64, slot) / 8;
+		slots = 16;
+		last = sc->node[(pivot + 14) & (NODE_WORDS - 1)];
+		if (!last)
+			end = sc->node[bpf_core_field_offset(struct maple_range_64, meta) / 8 & (NODE_WORDS - 1)] &
+			      0xff;
+		else
+			end = last == st->max ? 14 : 15;
+	} else {
+		return WALK_ERROR;
+	}
+	if (end >= slots)
+		return WALK_ERROR;
+	for (off = 0; off < 16; off++) {
+		__u64 p;
+
+		if (off >= end)
+			break;
+		p = sc->node[(pivot + off) & (NODE_WORDS - 1)];
+		if (p >= index) {
+			hi = p;
+			break;
+		}
+		lo = p + 1;
+	}
+	st->entry = sc->node[(slot + off) & (NODE_WORDS - 1)];
+	st->min = lo;
+	st->max = hi;
+	/* a node that was replaced points to itself: what was read may be torn */
+	if (bpf_probe_read_kernel(&parent, sizeof(parent), (void *)node))
+		return WALK_ERROR;
+	if ((parent & ~255ULL) == node)
+		return WALK_DEAD;
+	if (type == maple_leaf_64)
+		return !st->entry || (st->entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
+	return -1; /* go on */
+}
+
+static __noinline int walk_once(struct scratch *sc, struct mm_struct *mm, __u64 index, struct walk *w)
+{
+	struct step st = { .min = 0, .max = ~0ULL };
+	int r;
+
+	st.entry = (__u64)mm->mm_mt.ma_root;
+	w->last = ~0ULL;
+	if (!is_node(st.entry))
+		return WALK_NONE;
+	for (int depth = 0; depth < WALK_DEPTH; depth++) {
+		r = walk_step(sc, &st, index);
+		if (r < 0)
+			continue;
+		w->entry = st.entry;
+		w->last = st.max;
+		return r;
+	}
+	return WALK_ERROR;
+}
+
+static __always_inline int walk(struct scratch *sc, struct mm_struct *mm, __u64 index, struct walk *w)
+{
+	int r = WALK_ERROR;
+
+	for (int i = 0; i < 3; i++) {
+		r = walk_once(sc, mm, index, w);
+		if (r != WALK_DEAD)
+			break;
+	}
+	return r;
+}
+
+/* ---- rows */
+
+/* A VMA as it was read; belongs to @mm and covers what was looked for. */
+struct found {
+	__u64 vma, start, end, flags;
+};
+
+static __always_inline bool vma_read(__u64 addr, struct mm_struct *mm, struct found *f)
+{
+	struct vm_area_struct *v = (void *)addr;
+
+	f->vma = addr;
+	f->start = BPF_CORE_READ(v, vm_start);
+	f->end = BPF_CORE_READ(v, vm_end);
+	f->flags = BPF_CORE_READ(v, vm_flags);
+	return BPF_CORE_READ(v, vm_mm) == mm;
+}
+
+static __always_inline __u64 vma_file(__u64 addr)
+{
+	struct vm_area_struct *v = (void *)addr;
+
+	return (__u64)BPF_CORE_READ(v, vm_file);
+}
+
+static __always_inline __u64 found_anchor(const struct found *f)
+{
+	return f->flags & VM_GROWSDOWN ? f->end : f->start;
+}
+
+/* The path of @file from the root of its mount namespace's tree, if it is new. */
+static __noinline int file_learn(struct scratch *sc, struct file *file, const struct vml_file_key *key)
+{
+	struct dentry *dentry, *parent;
+	struct vfsmount *vfsmnt;
+	struct mount *mnt, *up;
+
+	if (bpf_map_lookup_elem(&files, key))
+		return 0;
+	dentry = BPF_CORE_READ(file, f_path.dentry);
+	vfsmnt = BPF_CORE_READ(file, f_path.mnt);
+	mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	path_begin(&sc->path);
+	for (int i = 0; i < VML_PATH_DEPTH; i++) {
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
+			up = BPF_CORE_READ(mnt, mnt_parent);
+			if (up == mnt || !up)
+				goto done;
+			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
+			mnt = up;
+			continue;
+		}
+		if (!path_add(&sc->path, BPF_CORE_READ(dentry, d_name.name)))
+			goto done;
+		if (dentry == parent) /* memfd, SYSV shm: no directory */
+			goto done;
+		dentry = parent;
+	}
+	sc->path.truncated = 1;
+done:
+	path_end(&sc->path);
+	if (bpf_map_update_elem(&files, key, &sc->path, BPF_NOEXIST) && !bpf_map_lookup_elem(&files, key))
+		core_lose(VML_LOSS_FILE_MAP_FULL);
+	return 0;
+}
+
+static __noinline __u32 vma_kind(struct mm_struct *mm, const struct found *f, bool file, bool ops)
+{
+	__u64 stack = mm->start_stack;
+
+	if (file)
+		return VML_VMA_FILE;
+	if ((f->start <= stack && stack <= f->end) || f->flags & VM_GROWSDOWN)
+		return VML_VMA_STACK;
+	if (f->start < mm->brk && f->end > mm->start_brk)
+		return VML_VMA_HEAP;
+	if (f->start == (__u64)mm->context.vdso)
+		return VML_VMA_VDSO;
+	return ops ? VML_VMA_SPECIAL : VML_VMA_ANON;
+}
+
+static __noinline int vma_describe(struct scratch *sc, struct mm_struct *mm, const struct found *f,
+				   struct vml_vma_value *v)
+{
+	struct vm_area_struct *vma = (void *)f->vma;
+	struct file *file = BPF_CORE_READ(vma, vm_file);
+
+	v->start = f->start;
+	v->end = f->end;
+	v->flags = f->flags;
+	v->pgoff = BPF_CORE_READ(vma, vm_pgoff);
+	v->file_cookie = (__u64)file;
+	v->file.inode = 0;
+	v->file.dev = 0;
+	if (file) {
+		v->file.inode = BPF_CORE_READ(file, f_inode, i_ino);
+		v->file.dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+		file_learn(sc, file, &v->file);
+	}
+	v->kind = vma_kind(mm, f, file != NULL, BPF_CORE_READ(vma, vm_ops) != NULL);
+	return 0;
+}
+
+/* Where counts go when the map is full; made by the loader. */
+static __always_inline struct vml_vma_value *row_of_untracked(void)
+{
+	struct vml_vma_key key = {};
+
+	return bpf_map_lookup_elem(&vmas, &key);
+}
+
+/* A row for @key; @f NULL: no VMA, @kind says why. */
+static __noinline struct vml_vma_value *row_new(const struct vml_vma_key *key, struct mm_struct *mm,
+						const struct found *f, __u32 kind)
+{
+	struct scratch *sc = scratch_get();
+	struct vml_vma_value *v;
+
+	if (!sc)
+		return NULL;
+	/* the scratch value has zero counts: nobody writes them there */
+	v = &sc->value;
+	v->start = v->end = v->flags = v->pgoff = v->file_cookie = 0;
+	v->file.inode = 0;
+	v->file.dev = 0;
+	v->kind = kind;
+	if (f)
+		vma_describe(sc, mm, f, v);
+	bpf_map_update_elem(&vmas, key, v, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&vmas, key);
+}
+
+static __always_inline void row_enter(struct vml_thread *th, struct mm_struct *mm, __u64 anchor,
+				      const struct found *f, __u32 kind)
+{
+	struct vml_vma_value *v;
+
+	if (th->row.anchor != anchor) {
+		vma_flush(th);
+		th->row.anchor = anchor;
+		barrier_memory();
+	}
+	v = bpf_map_lookup_elem(&vmas, &th->row);
+	if (!v) {
+		row_new(&th->row, mm, f, kind);
+		return;
+	}
+	if (f && (v->end != f->end || v->flags != f->flags || v->start != f->start ||
+		  v->file_cookie != vma_file(f->vma))) {
+		struct scratch *sc = scratch_get();
+
+		if (sc)
+			vma_describe(sc, mm, f, v);
+	}
+}
+
+__hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
+{
+	struct scratch *sc = scratch_get();
+	struct walk w = {};
+	struct found f = {};
+	__u32 seq;
+	int r;
+
+	th->vma_len = 0;
+	th->vma = 0;
+	th->vma_is_file = 0;
+	th->lookup = VML_NREASONS;
+	seq = compat_mm_seq(mm);
+	th->vma_seq = seq;
+	th->vma_mm = (__u64)mm;
+	if (!sc)
+		return 0;
+	r = walk(sc, mm, address, &w);
+	if (r == WALK_FOUND && (!vma_read(w.entry, mm, &f) || address < f.start || address >= f.end))
+		r = WALK_ERROR; /* it changed under us */
+	if (r == WALK_FOUND) {
+		th->vma = f.vma;
+		th->vma_flags = f.flags;
+		th->vma_is_file = vma_file(f.vma) != 0;
+		row_enter(th, mm, found_anchor(&f), &f, VML_VMA_UNKNOWN);
+		barrier_memory();
+		if (!compat_mm_writer(mm, seq) && compat_mm_seq(mm) == seq) {
+			th->vma_start = f.start;
+			th->vma_len = f.end - f.start;
+		}
+		return 0;
+	}
+	if (r == WALK_NONE) {
+		th->lookup = VML_NO_VMA;
+		/* the next VMA above may be a stack that grows down to here */
+		if (w.last != ~0ULL && walk(sc, mm, w.last + 1, &w) == WALK_FOUND && vma_read(w.entry, mm, &f) &&
+		    f.start > address && f.flags & VM_GROWSDOWN) {
+			th->lookup = VML_STACK_GROWTH;
+			row_enter(th, mm, f.end, &f, VML_VMA_STACK);
+			return 0;
+		}
+		row_enter(th, mm, VML_ANCHOR_NONE, NULL, VML_VMA_NONE);
+		return 0;
+	}
+	core_lose(VML_LOSS_WALK_FAILED);
+	row_enter(th, mm, VML_ANCHOR_UNKNOWN, NULL, VML_VMA_UNKNOWN);
+	return 0;
+}
+
+__hidden int vma_flush(struct vml_thread *th)
+{
+	struct vml_counts c = th->pending;
+	struct vml_vma_value *v;
+
+	if (!(c.faults_user | c.faults_kernel | c.fallbacks | c.bypasses))
+		return 0;
+	th->pending.faults_user = 0;
+	th->pending.faults_kernel = 0;
+	th->pending.fallbacks = 0;
+	th->pending.bypasses = 0;
+	barrier_memory(); /* see struct vml_thread: a reader must not see a fault twice */
+	th->count.fallbacks += c.fallbacks;
+	th->count.bypasses += c.bypasses;
+	barrier_memory(); /* and never faults without the fallbacks among them */
+	th->count.faults_user += c.faults_user;
+	th->count.faults_kernel += c.faults_kernel;
+	v = bpf_map_lookup_elem(&vmas, &th->row);
+	if (!v)
+		v = row_new(&th->row, NULL, NULL, VML_VMA_UNKNOWN);
+	if (!v) {
+		core_lose(VML_LOSS_VMA_MAP_FULL);
+		v = row_of_untracked();
+		if (!v)
+			return 0;
+	}
+	core_atomic_add(&v->count.fallbacks, c.fallbacks);
+	core_atomic_add(&v->count.bypasses, c.bypasses);
+	core_atomic_add(&v->count.faults_user, c.faults_user);
+	core_atomic_add(&v->count.faults_kernel, c.faults_kernel);
+	return 0;
+}
+
+/* ---- why a fault fell back, from what can still be seen; always inferred */
+
+static __always_inline __u32 fallback_reason(struct vml_thread *th, struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = (void *)th->vma;
+	__u32 seq = compat_mm_seq(mm), vma_seq;
+	struct found f = {};
+	__u64 ops;
+
+	if (!compat_has_vma_lock())
+		return VML_NREASONS; /* without VMA locks nothing fell back */
+	if (th->lookup < VML_NREASONS)
+		return th->lookup;
+	if (!th->vma)
+		return VML_RACED;
+	if (!vma_read(th->vma, mm, &f))
+		return VML_WRONG_MM;
+	vma_seq = compat_vma_seq(th->vma);
+	/* write-locked now, or in a hold that ended since the fault began */
+	if (vma_seq == seq || (seq != th->vma_seq && vma_seq - th->vma_seq < seq - th->vma_seq))
+		return VML_WRITE_LOCKED;
+	if (th->fault_addr < f.start || th->fault_addr >= f.end)
+		return VML_RANGE_MOVED;
+	if (compat_vma_busy(th->vma))
+		return VML_BUSY;
+	if (th->trylock_failed)
+		return VML_ANON_VMA;
+	ops = (__u64)BPF_CORE_READ(vma, vm_ops);
+	if (ops && !(f.flags & VM_HUGETLB) && !BPF_CORE_READ(vma, vm_ops, map_pages))
+		return VML_NO_MAP_PAGES;
+	if (f.flags & VM_UFFD)
+		return VML_USERFAULTFD;
+	if (seq != th->vma_seq)
+		return VML_RACED;
+	return th->vma_is_file ? VML_FILE_IO : VML_RACED;
+}
+
+__hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm)
+{
+	__u32 reason = fallback_reason(th, mm);
+	struct vml_vma_value *v;
+
+	th->trylock_failed = 0;
+	if (reason >= VML_NREASONS)
+		return 0;
+	th->reason[reason]++;
+	v = bpf_map_lookup_elem(&vmas, &th->row);
+	if (v)
+		core_atomic_add32(&v->reason[reason], 1);
+	return 0;
+}
+
+__hidden int vma_wait(struct vml_thread *th, __u64 ns)
+{
+	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, &th->row);
+	__u32 i = vml_hist_index(hist_bound, ns);
+
+	if (!v || i >= VML_HIST_BUCKETS)
+		return 0;
+	core_atomic_add(&v->wait.count, 1);
+	core_atomic_add(&v->wait.sum_ns, ns);
+	core_atomic_max(&v->wait.max_ns, ns);
+	core_atomic_add32(&v->wait_hist[i], 1);
+	return 0;
+}
