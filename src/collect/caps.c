@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "collect.h"
+#include "probe_hooks.skel.h"
+#include "vmalock/base.h"
+
+static const struct vml_cap texts[VML_NCAPS] = {
+	[VML_CAP_BPF] = { "bpf", "loading BPF programs", "everything",
+			  "run as root, or with CAP_BPF and CAP_PERFMON" },
+	[VML_CAP_BTF] = { "btf", "type information of the kernel", "everything",
+			  "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE" },
+	[VML_CAP_PER_VMA_LOCK] = { "per_vma_lock", "per-VMA locks in the kernel",
+				   "hits and fallbacks: every fault takes mmap_lock",
+				   "Linux 6.4 or later with CONFIG_PER_VMA_LOCK" },
+	[VML_CAP_FAULTS_USER] = { "faults_user", "tracepoint page_fault_user", "faults, hits, fallbacks and their VMAs",
+				  "x86-64; other machines have no fault tracepoint" },
+	[VML_CAP_FAULTS_KERNEL] = { "faults_kernel", "tracepoint page_fault_kernel", "kernel-mode faults and bypasses",
+				    "x86-64; other machines have no fault tracepoint" },
+	[VML_CAP_MMAP_LOCK] = { "mmap_lock", "tracepoints mmap_lock:*", "waits, holds, fallbacks",
+				"Linux 6.1 or later with CONFIG_TRACEPOINTS" },
+	[VML_CAP_TASK_ITERATOR] = { "task_iterator", "reading all threads in one pass", "everything",
+				    "Linux 6.1 or later with CONFIG_BPF_SYSCALL" },
+	[VML_CAP_EXIT] = { "exit", "tracepoint sched_process_free",
+			   "what a thread counted between the last interval and its end", "CONFIG_TRACEPOINTS" },
+	[VML_CAP_EXEC] = { "exec", "tracepoint sched_process_exec",
+			   "two programs run by one process are not kept apart", "CONFIG_TRACEPOINTS" },
+	[VML_CAP_FAULT_CONTEXT] = { "fault_context", "telling a fallback from a trylock under the VMA lock",
+				    "hits and fallbacks", "CONFIG_MEMCG_V1, or CONFIG_LRU_GEN and readable kallsyms" },
+	[VML_CAP_VMA_IDENTITY] = { "vma_identity", "finding the VMA of a fault without a lock", "rows by VMA, reasons",
+				   "Linux 6.1 or later" },
+	[VML_CAP_CGROUP] = { "cgroup", "cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS" },
+	[VML_CAP_FENTRY] = { "fentry", "BPF trampolines",
+			     "nothing in this version: the tracepoint backend is the only one",
+			     "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it" },
+	[VML_CAP_KPROBE] = { "kprobe", "kprobes", "nothing in this version: the tracepoint backend is the only one",
+			     "CONFIG_KPROBES, no lockdown=confidentiality" },
+	[VML_CAP_VMSTAT] = { "vmstat", "the kernel's own vma_lock_* counters",
+			     "nothing: they serve as a cross-check", "CONFIG_PER_VMA_LOCK_STATS" },
+};
+
+void caps_init(struct vml_caps *c)
+{
+	*c = (struct vml_caps){ .backend = "none", .detail = "default" };
+	memcpy(c->cap, texts, sizeof(texts));
+	for (size_t i = 0; i < VML_NCAPS; i++)
+		caps_set(c, i, VML_CAP_UNKNOWN, "not tried");
+}
+
+void caps_set(struct vml_caps *c, enum vml_cap_id id, enum vml_cap_state state, const char *how, ...)
+{
+	va_list ap;
+
+	c->cap[id].state = state;
+	va_start(ap, how);
+	vsnprintf(c->cap[id].how, sizeof(c->cap[id].how), how, ap);
+	va_end(ap);
+}
+
+/* ---- BTF */
+
+static bool has_member(const struct btf *btf, const struct btf_type *t, const char *name)
+{
+	const struct btf_member *m = btf_members(t);
+
+	for (size_t i = 0; i < btf_vlen(t); i++, m++) {
+		const char *s = btf__name_by_offset(btf, m->name_off);
+		const struct btf_type *inner = btf__type_by_id(btf, m->type);
+
+		if (s && !strcmp(s, name))
+			return true;
+		/* members of anonymous structs and unions are the struct's own */
+		if (s && !*s && btf_is_composite(inner) && has_member(btf, inner, name))
+			return true;
+	}
+	return false;
+}
+
+static bool has_field(const struct btf *btf, const char *type, const char *field)
+{
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+
+	return id > 0 && (!field || has_member(btf, btf__type_by_id(btf, id), field));
+}
+
+static bool has_tracepoint(const struct btf *btf, const char *name)
+{
+	char typedef_name[64];
+
+	snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
+	return btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* A tracepoint in BTF is not yet attached: that is session.c's trial. */
+static void from_tracepoint(struct vml_caps *c, const struct btf *btf, enum vml_cap_id id, const char *name)
+{
+	if (has_tracepoint(btf, name))
+		caps_set(c, id, VML_CAP_UNKNOWN, "%s is in BTF", name);
+	else
+		caps_set(c, id, VML_CAP_NO, "%s is not in BTF", name);
+}
+
+static void from_fault_bits(struct vml_caps *c, const struct btf *btf)
+{
+	uint64_t start, end;
+	int err;
+
+	if (has_field(btf, "task_struct", "in_user_fault")) {
+		caps_set(c, VML_CAP_FAULT_CONTEXT, VML_CAP_YES, "task_struct.in_user_fault is in BTF");
+		return;
+	}
+	err = kallsyms_range("lock_mm_and_find_vma", &start, &end);
+	if (!err)
+		caps_set(c, VML_CAP_FAULT_CONTEXT, VML_CAP_YES, "%sstack frames of lock_mm_and_find_vma",
+			 has_field(btf, "task_struct", "in_lru_fault") ? "task_struct.in_lru_fault, and " : "");
+	else
+		caps_set(c, VML_CAP_FAULT_CONTEXT, VML_CAP_NO, "lock_mm_and_find_vma in kallsyms: %s", strerror(-err));
+}
+
+int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR_MAX])
+{
+	const char *path = btf_path ? btf_path : "/sys/kernel/btf/vmlinux";
+	struct utsname u = {};
+	struct btf *btf;
+	int err = 0;
+
+	uname(&u);
+	btf = btf__parse(path, NULL);
+	if (!btf) {
+		err = -errno;
+		caps_set(c, VML_CAP_BTF, VML_CAP_NO, "%s: %s", path, strerror(-err));
+		if (btf_path) {
+			snprintf(error, VML_ERROR_MAX, "cannot read BTF from %s: %s. Give a file made by pahole or bpftool for kernel %s.",
+				 path, err == -EINVAL || err == -EPROTO ? "it is no BTF" : strerror(-err), u.release);
+			return -EINVAL;
+		}
+		snprintf(error, VML_ERROR_MAX, "cannot read %s: %s. This kernel has no type information; give a file with --btf.",
+			 path, strerror(-err));
+		return -EOPNOTSUPP;
+	}
+	caps_set(c, VML_CAP_BTF, VML_CAP_YES, "%s", path);
+	if (!has_tracepoint(btf, "mmap_lock_start_locking") || !has_field(btf, "maple_tree", NULL)) {
+		snprintf(error, VML_ERROR_MAX, "kernel %s cannot be observed: %s has no %s. Linux 6.1 is the oldest supported.",
+			 u.release, path,
+			 has_field(btf, "maple_tree", NULL) ? "mmap_lock tracepoints" : "maple tree");
+		err = -EOPNOTSUPP;
+	}
+	if (has_field(btf, "mm_struct", "mm_lock_seq"))
+		caps_set(c, VML_CAP_PER_VMA_LOCK, VML_CAP_YES, "mm_struct.mm_lock_seq is in BTF");
+	else
+		caps_set(c, VML_CAP_PER_VMA_LOCK, VML_CAP_NO, "mm_struct.mm_lock_seq is not in BTF");
+	from_tracepoint(c, btf, VML_CAP_FAULTS_USER, "page_fault_user");
+	from_tracepoint(c, btf, VML_CAP_FAULTS_KERNEL, "page_fault_kernel");
+	from_tracepoint(c, btf, VML_CAP_MMAP_LOCK, "mmap_lock_start_locking");
+	from_tracepoint(c, btf, VML_CAP_EXIT, "sched_process_free");
+	from_tracepoint(c, btf, VML_CAP_EXEC, "sched_process_exec");
+	from_fault_bits(c, btf);
+	if (has_field(btf, "maple_range_64", NULL) && has_field(btf, "mm_struct", "mm_mt"))
+		caps_set(c, VML_CAP_VMA_IDENTITY, VML_CAP_YES, "the maple tree is in BTF");
+	else
+		caps_set(c, VML_CAP_VMA_IDENTITY, VML_CAP_NO, "the maple tree is not in BTF");
+	if (has_field(btf, "css_set", "dfl_cgrp"))
+		caps_set(c, VML_CAP_CGROUP, VML_CAP_YES, "css_set.dfl_cgrp is in BTF");
+	else
+		caps_set(c, VML_CAP_CGROUP, VML_CAP_NO, "css_set.dfl_cgrp is not in BTF");
+	btf__free(btf);
+	return err;
+}
+
+void caps_from_vmstat(struct vml_caps *c)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	char line[128];
+	bool found = false;
+
+	if (!f) {
+		caps_set(c, VML_CAP_VMSTAT, VML_CAP_UNKNOWN, "/proc/vmstat: %s", strerror(errno));
+		return;
+	}
+	while (!found && fgets(line, sizeof(line), f))
+		found = !strncmp(line, "vma_lock_", 9);
+	fclose(f);
+	caps_set(c, VML_CAP_VMSTAT, found ? VML_CAP_YES : VML_CAP_NO, "/proc/vmstat has %s vma_lock_* lines",
+		 found ? "the" : "no");
+}
+
+/* ---- trials */
+
+static void try_hook(struct vml_caps *c, enum vml_cap_id id, const char *name)
+{
+	struct probe_hooks *skel = probe_hooks__open();
+	struct bpf_program *p;
+	struct bpf_link *link;
+	int err;
+
+	if (!skel) {
+		caps_set(c, id, VML_CAP_UNKNOWN, "open: %s", strerror(errno));
+		return;
+	}
+	bpf_object__for_each_program(p, skel->obj)
+		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
+	err = probe_hooks__load(skel);
+	if (err) {
+		caps_set(c, id, VML_CAP_NO, "loading a program on handle_mm_fault: %s", strerror(-err));
+		goto out;
+	}
+	p = bpf_object__find_program_by_name(skel->obj, name);
+	link = bpf_program__attach(p);
+	if (!link) {
+		caps_set(c, id, VML_CAP_NO, "attaching a program to handle_mm_fault: %s", strerror(errno));
+		goto out;
+	}
+	caps_set(c, id, VML_CAP_YES, "a program attached to handle_mm_fault");
+	bpf_link__destroy(link);
+out:
+	probe_hooks__destroy(skel);
+}
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	(void)fmt;
+	(void)ap;
+	return 0;
+}
+
+void caps_try_hooks(struct vml_caps *c)
+{
+	libbpf_print_fn_t before = libbpf_set_print(quiet);
+
+	try_hook(c, VML_CAP_FENTRY, "probe_fentry");
+	try_hook(c, VML_CAP_KPROBE, "probe_kprobe");
+	libbpf_set_print(before);
+}
+
+/* ---- what to say when bpf(2) refuses */
+
+#define CAP_SYS_ADMIN_BIT 21
+#define CAP_PERFMON_BIT 38
+#define CAP_BPF_BIT 39
+
+static uint64_t effective_caps(void)
+{
+	unsigned long long caps = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	fclose(f);
+	return caps;
+}
+
+int caps_explain(int err, const char *what, char error[VML_ERROR_MAX])
+{
+	uint64_t caps = effective_caps();
+	bool admin = caps & 1ULL << CAP_SYS_ADMIN_BIT;
+	bool bpf = admin || caps & 1ULL << CAP_BPF_BIT, perfmon = admin || caps & 1ULL << CAP_PERFMON_BIT;
+
+	if (err != -EPERM && err != -EACCES)
+		snprintf(error, VML_ERROR_MAX, "cannot %s: %s. Run vmalock doctor to see what this kernel offers.", what,
+			 strerror(-err));
+	else if (bpf && perfmon)
+		snprintf(error, VML_ERROR_MAX,
+			 "cannot %s: refused in spite of CAP_BPF and CAP_PERFMON. In a container the runtime's seccomp profile refuses bpf(2): add capabilities BPF and PERFMON.",
+			 what);
+	else
+		snprintf(error, VML_ERROR_MAX, "cannot %s: %s%s%s missing (you are uid %u). Use sudo.", what,
+			 bpf ? "" : "CAP_BPF", bpf || perfmon ? "" : " and ", perfmon ? "is" : bpf ? "CAP_PERFMON is" : "CAP_PERFMON are",
+			 geteuid());
+	return err;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* From the tables to a snapshot: the words of the model, and nothing but them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "collect.h"
+#include "vmalock.skel.h"
+#include "vmalock/base.h"
+
+struct fill {
+	struct vml_snapshot *s;
+	const struct table *processes;
+	struct vml_rows *rows;
+	enum vml_scope scope;
+	uint64_t *total; /* sums of base, for processes */
+	int err;
+};
+
+static void values(uint64_t value[VML_NMETRICS], const uint64_t base[NBASE])
+{
+	const uint64_t *sum = &base[BASE_SUM_NS];
+
+	value[VML_HITS] = base[BASE_HITS];
+	value[VML_FAULTS_USER] = base[BASE_HITS] + base[BASE_FALLBACKS];
+	value[VML_FAULTS_KERNEL] = base[BASE_KERNEL];
+	value[VML_FAULTS] = value[VML_FAULTS_USER] + value[VML_FAULTS_KERNEL];
+	value[VML_BYPASSES] = base[BASE_BYPASSES];
+	value[VML_FALLBACKS] = base[BASE_FALLBACKS] + base[BASE_BYPASSES];
+	value[VML_MMAP_READ_WAIT_NS] = sum[VML_MMAP_READ_WAIT];
+	value[VML_MMAP_WRITE_WAIT_NS] = sum[VML_MMAP_WRITE_WAIT];
+	value[VML_WAIT_NS] = sum[VML_MMAP_READ_WAIT] + sum[VML_MMAP_WRITE_WAIT];
+	value[VML_MMAP_READ_HOLD_NS] = sum[VML_MMAP_READ_HOLD];
+	value[VML_MMAP_WRITE_HOLD_NS] = sum[VML_MMAP_WRITE_HOLD];
+	value[VML_LOCK_FAILED] = base[BASE_LOCK_FAILED];
+}
+
+static int cells(struct vml_arena *a, const struct item *e, struct vml_hist hist[VML_HISTS],
+		 struct vml_tally *reasons)
+{
+	uint64_t dense[NCELLS] = {}, reason[VML_NREASONS * 2] = {};
+	int err;
+
+	for (uint32_t i = 0; i < e->ncells; i++)
+		dense[e->cell[i].index] = e->cell[i].sum;
+	for (size_t i = 0; i < VML_NLOCKSTATS; i++) {
+		struct vml_hist *h = &hist[i];
+
+		err = vml_tally_from(a, &dense[CELL(i, 0)], VML_HIST_BUCKETS, &h->bucket);
+		if (err)
+			return err;
+		h->count = vml_tally_sum(&h->bucket);
+		h->sum_ns = e->base[BASE_SUM_NS + i];
+		h->max_ns = e->max_ns[i];
+	}
+	for (size_t i = 0; i < VML_NREASONS; i++)
+		reason[VML_REASON_INDEX(i, VML_INFERRED)] = dense[CELL_REASON(i)];
+	/* what a kernel-mode fault does is known, not guessed */
+	reason[VML_REASON_INDEX(VML_KERNEL_MODE, VML_EXACT)] = dense[CELL_REASON(VML_KERNEL_MODE)];
+	reason[VML_REASON_INDEX(VML_KERNEL_MODE, VML_INFERRED)] = 0;
+	return vml_tally_from(a, reason, VML_NREASONS * 2, reasons);
+}
+
+static const char *text(struct vml_arena *a, const char *s)
+{
+	return s && *s ? vml_arena_strdup(a, s) : "";
+}
+
+static const struct item *process_of(const struct fill *f, const struct item *e)
+{
+	struct vml_id id = { .pid = e->id.pid, .exec = e->id.exec, .start_ns = e->id.start_ns };
+
+	return f->scope == VML_PROCESS ? e : table_find(f->processes, &id);
+}
+
+static int fill_row(struct fill *f, struct item *e, struct vml_row *row)
+{
+	const struct item *process = process_of(f, e);
+	struct vml_arena *a = f->s->arena;
+	int err;
+
+	row->id = e->id;
+	row->comm = text(a, f->scope == VML_VMA && process ? process->comm : e->comm);
+	row->cgroup = text(a, process ? process->cgroup : NULL);
+	row->uid = process ? process->uid : e->uid;
+	row->ns_pid = process && process->ns_pid ? process->ns_pid : e->id.pid;
+	row->threads = f->scope == VML_PROCESS ? e->threads : 0;
+	row->exited = f->scope == VML_VMA ? process && process->gone : e->gone;
+	row->area = e->area;
+	row->area.name = text(a, e->name);
+	if (!row->area.kind)
+		row->area.kind = "";
+	values(row->value, e->base);
+	err = cells(a, e, row->hist, &row->reasons);
+	return err ? err : row->comm && row->cgroup && row->area.name ? 0 : -ENOMEM;
+}
+
+static void each_item(struct item *e, void *arg)
+{
+	struct fill *f = arg;
+
+	if (!f->err)
+		f->err = fill_row(f, e, &f->rows->row[f->rows->n++]);
+	if (f->scope == VML_PROCESS)
+		for (size_t i = 0; i < NBASE; i++)
+			f->total[i] += e->base[i];
+	if (e->gone && f->scope != VML_VMA)
+		e->reported = true;
+}
+
+static int fill_scope(struct fill *f, enum vml_scope scope, const struct table *t)
+{
+	f->scope = scope;
+	f->rows = &f->s->rows[scope];
+	f->rows->row = vml_arena_alloc(f->s->arena, t->n * sizeof(struct vml_row));
+	if (!f->rows->row)
+		return -ENOMEM;
+	table_walk(t, each_item, f);
+	return f->err;
+}
+
+/* Histograms and reasons of the whole: the rows and what is retired. */
+static int fill_sums(struct vml_snapshot *s, const struct item *retired)
+{
+	const struct vml_rows *p = &s->rows[VML_PROCESS];
+	uint64_t dense[VML_HIST_BUCKETS], reasons[VML_NREASONS * 2] = {};
+	struct vml_hist gone[VML_HISTS] = {};
+	struct vml_tally gone_reasons = {};
+	int err;
+
+	err = cells(s->arena, retired, gone, &gone_reasons);
+	for (size_t i = 0; !err && i < VML_HISTS; i++) {
+		struct vml_hist *h = &s->hist[i];
+
+		memset(dense, 0, sizeof(dense));
+		for (size_t k = 0; k <= p->n; k++) {
+			const struct vml_hist *x = k < p->n ? &p->row[k].hist[i] : &gone[i];
+
+			for (uint32_t c = 0; c < x->bucket.n; c++)
+				dense[x->bucket.cell[c].index] += x->bucket.cell[c].count;
+			h->count += x->count;
+			h->sum_ns += x->sum_ns;
+			if (x->max_ns > h->max_ns)
+				h->max_ns = x->max_ns;
+		}
+		err = vml_tally_from(s->arena, dense, VML_HIST_BUCKETS, &h->bucket);
+	}
+	for (size_t k = 0; k <= p->n; k++) {
+		const struct vml_tally *x = k < p->n ? &p->row[k].reasons : &gone_reasons;
+
+		for (uint32_t c = 0; c < x->n; c++)
+			reasons[x->cell[c].index] += x->cell[c].count;
+	}
+	return err ? err : vml_tally_from(s->arena, reasons, VML_NREASONS * 2, &s->reasons);
+}
+
+/* ---- what is known */
+
+static void fill_have(struct vml_snapshot *s, const struct vml_caps *c)
+{
+	bool user = vml_caps_has(c, VML_CAP_FAULTS_USER), kernel = vml_caps_has(c, VML_CAP_FAULTS_KERNEL);
+	bool fallbacks = user && vml_caps_has(c, VML_CAP_PER_VMA_LOCK) && vml_caps_has(c, VML_CAP_FAULT_CONTEXT);
+	uint64_t have = VML_METRIC_BIT(VML_WAIT_NS) | VML_METRIC_BIT(VML_MMAP_READ_WAIT_NS);
+
+	if (user)
+		have |= VML_METRIC_BIT(VML_FAULTS_USER);
+	if (kernel)
+		have |= VML_METRIC_BIT(VML_FAULTS_KERNEL) | VML_METRIC_BIT(VML_BYPASSES);
+	if (user && kernel)
+		have |= VML_METRIC_BIT(VML_FAULTS);
+	if (fallbacks)
+		have |= VML_METRIC_BIT(VML_HITS);
+	if (fallbacks && kernel)
+		have |= VML_METRIC_BIT(VML_FALLBACKS);
+	s->have[VML_VMA] = vml_caps_has(c, VML_CAP_VMA_IDENTITY) && user ? have : 0;
+	have |= VML_METRIC_BIT(VML_MMAP_WRITE_WAIT_NS) | VML_METRIC_BIT(VML_MMAP_READ_HOLD_NS) |
+		VML_METRIC_BIT(VML_MMAP_WRITE_HOLD_NS) | VML_METRIC_BIT(VML_LOCK_FAILED);
+	s->have[VML_PROCESS] = s->have[VML_THREAD] = have;
+	s->have_reasons = fallbacks && vml_caps_has(c, VML_CAP_VMA_IDENTITY);
+}
+
+/* ---- losses */
+
+static const struct {
+	const char *cause, *help;
+} causes[VML_NLOSS] = {
+	[VML_LOSS_THREAD_STORAGE] = { "thread_storage", "Events of threads for which there was no storage." },
+	[VML_LOSS_PROCESS_MAP_FULL] = { "process_map_full", "Threads counted as (untracked): no room for their process." },
+	[VML_LOSS_VMA_MAP_FULL] = { "vma_map_full", "Faults counted in their process but in no VMA row, by groups." },
+	[VML_LOSS_WALK_FAILED] = { "walk_failed", "Faults whose VMA could not be found: row [unknown]." },
+	[VML_LOSS_FILE_MAP_FULL] = { "file_map_full", "VMA rows without a file name." },
+	[VML_LOSS_CGROUP_MAP_FULL] = { "cgroup_map_full", "Processes without a cgroup path." },
+	[VML_LOSS_EXIT_RECORDS] = { "exit_records", "Exited threads without a row; their process has their counts." },
+	[VML_LOSS_LOCK_INFLIGHT] = { "lock_inflight_at_start", "Waits and holds that began before the program." },
+	[VML_LOSS_LOCK_UNMATCHED] = { "lock_unmatched", "mmap_lock events that fit no open wait or hold." },
+	[VML_LOSS_LOCK_SLOTS] = { "lock_slots", "Threads in flight on more address spaces than are followed." },
+	[VML_LOSS_STACK_FAILED] = { "stack_failed", "Faults counted as hits for lack of a kernel stack." },
+	[VML_LOSS_KERNEL_FAULT_UNSERVED] = { "kernel_fault_unserved", "Kernel-mode faults that never took mmap_lock." },
+	[VML_LOSS_MAX_RACE] = { "max_race", "Maxima given up under contention." },
+	[VML_LOSS_EXEC_MIXED] = { "exec_mixed", "Execs whose earlier numbers stayed with the new program." },
+};
+
+#define MISSES "recursion_misses_"
+
+struct misses {
+	struct vml_snapshot *s;
+	size_t room;
+	int err;
+};
+
+static void add_miss(void *arg, const char *program, uint64_t n)
+{
+	struct misses *m = arg;
+	char cause[64];
+	char *copy;
+
+	snprintf(cause, sizeof(cause), MISSES "%s", program);
+	copy = vml_arena_strdup(m->s->arena, cause);
+	if (!copy)
+		m->err = -ENOMEM;
+	else if (m->s->nloss < m->room)
+		m->s->loss[m->s->nloss++] =
+			(struct vml_loss){ copy, "Events skipped because the program was running on that CPU.", n };
+}
+
+static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS])
+{
+	struct misses m = { .s = s, .room = VML_NLOSS + 16 };
+	int err;
+
+	s->loss = vml_arena_alloc(s->arena, m.room * sizeof(*s->loss));
+	if (!s->loss)
+		return -ENOMEM;
+	for (size_t i = 0; i < VML_NLOSS; i++)
+		s->loss[s->nloss++] = (struct vml_loss){ causes[i].cause, causes[i].help, counter[i] };
+	err = session_misses(session, add_miss, &m);
+	return err ? err : m.err;
+}
+
+int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct table *processes,
+		  const struct table *threads, const struct table *vmas, const struct item *retired,
+		  uint64_t map_bytes)
+{
+	uint64_t counter[VML_NCOUNTERS] = {}, total[NBASE];
+	struct fill f = { .s = s, .processes = processes, .total = total };
+	int err;
+
+	memcpy(total, retired->base, sizeof(total));
+	s->boot_ns = vml_now_boot();
+	s->real_ns = vml_now_real();
+	s->caps = vml_arena_copy(s->arena, &session->caps, sizeof(session->caps));
+	if (!s->caps)
+		return -ENOMEM;
+	fill_have(s, &session->caps);
+	err = host_read(s->arena, &s->host);
+	/* VMAs and threads first: they look at their processes, which are then marked as reported */
+	if (!err)
+		err = fill_scope(&f, VML_VMA, vmas);
+	if (!err)
+		err = fill_scope(&f, VML_THREAD, threads);
+	if (!err)
+		err = fill_scope(&f, VML_PROCESS, processes);
+	if (!err)
+		err = fill_sums(s, retired);
+	if (!err)
+		err = counters_read(bpf_map__fd(session->skel->maps.counters), counter);
+	if (!err)
+		err = fill_losses(s, session, counter);
+	if (err)
+		return err;
+	values(s->total, total);
+	self_read(&s->self);
+	s->self.from_bpf = true;
+	s->self.foreign_mmap_locks = counter[VML_COUNTER_FOREIGN];
+	s->self.bpf_runs = total[BASE_HITS] + total[BASE_FALLBACKS] + total[BASE_KERNEL] + total[BASE_LOCK_EVENTS];
+	s->self.map_bytes = map_bytes + threads->n * sizeof(struct vml_thread);
+	return 0;
+}

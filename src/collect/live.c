@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The live source: one pass over maps and threads, one snapshot.
+ *
+ * Order of a pass, for the reason given in collect.h: rows of VMAs, rows of
+ * processes, threads, records of threads that ended.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "collect.h"
+#include "vmalock.skel.h"
+#include "vmalock/base.h"
+
+/* Rows of VMAs that did not change for so many passes make room when the map is nearly full. */
+#define IDLE_PASSES 60
+/* A thread that is neither alive nor reported dead: its record was lost. */
+#define LOST_PASSES 5
+
+struct live {
+	struct vml_source source; /* first */
+	struct session session;
+	struct ring_buffer *exits;
+	struct table processes, threads, vmas;
+	uint32_t pass;
+	uint32_t max_vmas;
+	uint64_t map_bytes;
+	struct item retired; /* sums of processes whose rows are gone */
+	int err; /* first error inside a callback */
+};
+
+static struct live *to_live(struct vml_source *s)
+{
+	return (struct live *)s;
+}
+
+static struct vml_id process_id(const struct vml_proc_key *k)
+{
+	return (struct vml_id){ .pid = k->pid, .exec = k->exec, .start_ns = k->start_ns };
+}
+
+static struct vml_proc_key process_key(const struct vml_id *id)
+{
+	return (struct vml_proc_key){ .pid = id->pid, .exec = id->exec, .start_ns = id->start_ns };
+}
+
+static bool is_untracked(const struct vml_id *id)
+{
+	return !id->pid && !id->start_ns;
+}
+
+/*
+ * A process is the sum of its row in the map and of its threads, so its reading
+ * waits in the entry until all are seen.
+ */
+static struct reading *pending_reading(struct live *l, struct item *e)
+{
+	if (!e->reading)
+		e->reading = calloc(1, sizeof(*e->reading));
+	if (!e->reading)
+		l->err = -ENOMEM;
+	return e->reading;
+}
+
+/* ---- reading: VMAs */
+
+static int read_vma(void *arg, const void *key, const void *value)
+{
+	const struct vml_vma_key *k = key;
+	const struct vml_vma_value *v = value;
+	struct vml_id id = process_id(&k->proc);
+	struct live *l = arg;
+	struct reading *r;
+	struct item *e;
+
+	id.anchor = k->anchor;
+	e = table_get(&l->vmas, &id);
+	if (!e)
+		return -ENOMEM;
+	r = pending_reading(l, e);
+	if (!r)
+		return -ENOMEM;
+	reading_add_counts(r, &v->count);
+	r->base[BASE_SUM_NS + VML_MMAP_READ_WAIT] += v->wait.sum_ns;
+	r->max_ns[VML_MMAP_READ_WAIT] = v->wait.max_ns;
+	for (size_t i = 0; i < VML_HIST_BUCKETS; i++)
+		r->cell[CELL(VML_MMAP_READ_WAIT, i)] = v->wait_hist[i];
+	reading_add_reasons(r, v->reason);
+	return identity_area(e, bpf_map__fd(l->session.skel->maps.files), v);
+}
+
+/* What a thread has counted in its current VMA and not yet added to the row. */
+static int add_pending(struct live *l, const struct vml_task_record *t)
+{
+	struct vml_id id = process_id(&t->row.proc);
+	struct reading *r;
+	struct item *e;
+
+	id.anchor = t->row.anchor;
+	if (!id.anchor)
+		return 0;
+	e = table_find(&l->vmas, &id);
+	if (!e) /* the row is younger than this pass's look at the map */
+		return 0;
+	r = pending_reading(l, e);
+	if (!r)
+		return -ENOMEM;
+	reading_add_counts(r, &t->pending);
+	return 0;
+}
+
+/* ---- reading: processes */
+
+static int set_cgroup(struct live *l, struct item *e, uint64_t id)
+{
+	char *path;
+
+	if (e->cgroup && *e->cgroup && e->cgroup_id == id)
+		return 0;
+	path = identity_path(bpf_map__fd(l->session.skel->maps.cgroups), &id);
+	if (!path)
+		return -ENOMEM;
+	free(e->cgroup);
+	e->cgroup = path;
+	e->cgroup_id = id;
+	return 0;
+}
+
+static int read_process(void *arg, const void *key, const void *value)
+{
+	const struct vml_proc_value *v = value;
+	struct vml_id id = process_id(key);
+	struct live *l = arg;
+	struct reading *r;
+	struct item *e;
+	int err;
+
+	e = table_get(&l->processes, &id);
+	if (!e)
+		return -ENOMEM;
+	r = pending_reading(l, e);
+	if (!r)
+		return -ENOMEM;
+	reading_add_counts(r, &v->count);
+	r->base[BASE_LOCK_EVENTS] += v->lock_events;
+	r->base[BASE_LOCK_FAILED] += v->lock_failed;
+	for (size_t i = 0; i < VML_NLOCKSTATS; i++) {
+		r->base[BASE_SUM_NS + i] += v->lock[i].sum_ns;
+		r->max_ns[i] = v->lock[i].max_ns;
+	}
+	reading_add_hist(r, v->hist);
+	reading_add_reasons(r, v->reason);
+	e->gone = v->exited && !v->live;
+	e->threads = 0;
+	if (e->seen && !e->gone)
+		return 0; /* its threads know better */
+	e->uid = v->uid;
+	e->ns_pid = v->ns_pid;
+	err = identity_text(&e->comm, v->comm, sizeof(v->comm));
+	return err ? err : set_cgroup(l, e, v->cgroup_id);
+}
+
+/* ---- reading: threads */
+
+static int raise_thread(struct live *l, const struct vml_task_record *t, const __u32 (*hist)[VML_HIST_BUCKETS],
+			struct item **ret)
+{
+	struct vml_id id = process_id(&t->proc);
+	struct reading r = {};
+	struct item *e;
+	int err;
+
+	id.tid = t->tid;
+	id.tid_start_ns = t->start_ns;
+	e = table_get(&l->threads, &id);
+	if (!e)
+		return -ENOMEM;
+	reading_add_record(&r, t);
+	if (hist) {
+		reading_add_hist(&r, hist);
+		reading_add_reasons(&r, t->reason);
+	}
+	e->uid = t->uid;
+	e->ns_pid = t->ns_pid;
+	e->gone = t->exited;
+	err = identity_text(&e->comm, t->comm, sizeof(t->comm));
+	if (!err)
+		err = item_raise(e, &r, hist != NULL, l->pass);
+	*ret = e;
+	return err;
+}
+
+static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (*hist)[VML_HIST_BUCKETS])
+{
+	struct vml_id id = process_id(&t->proc);
+	struct item *thread, *process;
+	struct live *l = arg;
+	struct reading *r;
+	int err;
+
+	err = raise_thread(l, t, hist, &thread);
+	if (err)
+		return err;
+	process = table_get(&l->processes, &id);
+	r = process ? pending_reading(l, process) : NULL;
+	if (!r)
+		return -ENOMEM;
+	reading_add_record(r, t);
+	item_add_cells(thread, r);
+	process->gone = false;
+	process->uid = t->uid;
+	process->ns_pid = t->ns_pid;
+	process->threads = t->threads;
+	err = set_cgroup(l, process, t->cgroup_id);
+	if (!err && (t->leader || !process->comm))
+		err = identity_text(&process->comm, t->comm, sizeof(t->comm));
+	return err ? err : add_pending(l, t);
+}
+
+static int read_exit(void *arg, void *data, size_t size)
+{
+	struct live *l = arg;
+	struct item *e;
+
+	if (size >= sizeof(struct vml_task_record))
+		l->err = raise_thread(l, data, NULL, &e);
+	return l->err;
+}
+
+/* ---- settling: readings into rows */
+
+static void settle(struct item *e, void *arg)
+{
+	struct live *l = arg;
+
+	if (!e->reading)
+		return;
+	if (!l->err)
+		l->err = item_raise(e, e->reading, true, l->pass);
+	free(e->reading);
+	e->reading = NULL;
+}
+
+/* ---- retiring: rows of what is gone, after it was shown once */
+
+struct sweep {
+	struct live *live;
+	struct item **item;
+	size_t n, room;
+	uint32_t idle; /* VMAs: retire also what is idle for so long; 0: do not */
+};
+
+static void sweep_add(struct sweep *s, struct item *e)
+{
+	if (s->n < s->room)
+		s->item[s->n++] = e;
+}
+
+static void find_dead_process(struct item *e, void *arg)
+{
+	if (e->reported)
+		sweep_add(arg, e);
+}
+
+static void find_dead_thread(struct item *e, void *arg)
+{
+	struct sweep *s = arg;
+
+	if (e->reported || s->live->pass - e->seen > LOST_PASSES)
+		sweep_add(s, e);
+}
+
+static void find_dead_vma(struct item *e, void *arg)
+{
+	struct vml_id id = { .pid = e->id.pid, .exec = e->id.exec, .start_ns = e->id.start_ns };
+	struct sweep *s = arg;
+	struct item *p = table_find(&s->live->processes, &id);
+
+	if (is_untracked(&e->id))
+		return;
+	if (!p || p->reported || (s->idle && s->live->pass - e->changed > s->idle))
+		sweep_add(s, e);
+}
+
+static int sweep(struct live *l, struct table *t, void (*find)(struct item *, void *), uint32_t idle,
+		 void (*retire)(struct live *, struct item *))
+{
+	struct sweep s = { .live = l, .room = t->n, .idle = idle };
+
+	s.item = calloc(t->n + 1, sizeof(struct item *));
+	if (!s.item)
+		return -ENOMEM;
+	table_walk(t, find, &s);
+	for (size_t i = 0; i < s.n; i++) {
+		if (retire)
+			retire(l, s.item[i]);
+		table_remove(t, s.item[i]);
+	}
+	free(s.item);
+	return 0;
+}
+
+static void retire_process(struct live *l, struct item *e)
+{
+	struct vml_proc_key key = process_key(&e->id);
+
+	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.processes), &key);
+	if (item_retire(&l->retired, e))
+		l->err = -ENOMEM;
+}
+
+static void retire_vma(struct live *l, struct item *e)
+{
+	struct vml_vma_key key = { .proc = process_key(&e->id), .anchor = e->id.anchor };
+
+	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.vmas), &key);
+}
+
+static int retire(struct live *l)
+{
+	uint32_t idle = l->vmas.n > l->max_vmas / 4 * 3 ? IDLE_PASSES : 0;
+	int err;
+
+	/* VMAs first: they ask whether their process is going */
+	err = sweep(l, &l->vmas, find_dead_vma, idle, retire_vma);
+	if (!err)
+		err = sweep(l, &l->threads, find_dead_thread, 0, NULL);
+	if (!err)
+		err = sweep(l, &l->processes, find_dead_process, 0, retire_process);
+	return err ? err : l->err;
+}
+
+/* ---- one pass */
+
+static int pass(struct live *l)
+{
+	struct vmalock_bpf *skel = l->session.skel;
+	int err;
+
+	l->pass++;
+	l->err = 0;
+	err = retire(l);
+	if (!err)
+		err = map_each(bpf_map__fd(skel->maps.vmas), sizeof(struct vml_vma_key), sizeof(struct vml_vma_value),
+			       read_vma, l);
+	if (!err)
+		err = map_each(bpf_map__fd(skel->maps.processes), sizeof(struct vml_proc_key),
+			       sizeof(struct vml_proc_value), read_process, l);
+	if (!err)
+		err = tasks_each(l->session.iter_fd, read_thread, l);
+	if (!err)
+		ring_buffer__consume(l->exits);
+	table_walk(&l->vmas, settle, l);
+	table_walk(&l->processes, settle, l);
+	return err ? err : l->err;
+}
+
+static int live_next(struct vml_source *source, struct vml_snapshot **ret)
+{
+	struct live *l = to_live(source);
+	struct vml_snapshot *s;
+	int err;
+
+	err = pass(l);
+	if (err)
+		return err;
+	if (l->pass % 16 == 1)
+		l->map_bytes = maps_bytes(&l->session);
+	s = vml_snapshot_new();
+	if (!s)
+		return -ENOMEM;
+	err = snapshot_fill(s, &l->session, &l->processes, &l->threads, &l->vmas, &l->retired, l->map_bytes);
+	if (err) {
+		vml_snapshot_free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void live_close(struct vml_source *source)
+{
+	struct live *l = to_live(source);
+
+	ring_buffer__free(l->exits);
+	session_close(&l->session);
+	table_free(&l->processes);
+	table_free(&l->threads);
+	table_free(&l->vmas);
+	free(l->retired.cell);
+	free(l);
+}
+
+static const struct vml_caps *live_caps(const struct vml_source *source)
+{
+	return &((const struct live *)source)->session.caps;
+}
+
+static const struct vml_source_ops live_ops = {
+	.next = live_next,
+	.close = live_close,
+	.caps = live_caps,
+};
+
+int vml_live_open(const struct vml_live_options *o, struct vml_source **ret, char error[VML_ERROR_MAX])
+{
+	struct live *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (!l) {
+		snprintf(error, VML_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	l->source.ops = &live_ops;
+	err = session_open(&l->session, o, error);
+	if (err) {
+		free(l);
+		return err;
+	}
+	l->max_vmas = bpf_map__max_entries(l->session.skel->maps.vmas);
+	l->exits = ring_buffer__new(bpf_map__fd(l->session.skel->maps.exits), read_exit, l, NULL);
+	if (!l->exits) {
+		err = -errno;
+		caps_explain(err, "map the ring of exited threads", error);
+		live_close(&l->source);
+		return err;
+	}
+	*ret = &l->source;
+	return 0;
+}
+
+int vml_live_probe(const struct vml_live_options *o, struct vml_caps *caps, char error[VML_ERROR_MAX])
+{
+	struct session s;
+	int err;
+
+	err = session_open(&s, o, error);
+	if (!err)
+		session_close(&s);
+	caps_from_vmstat(&s.caps);
+	caps_try_hooks(&s.caps);
+	*caps = s.caps;
+	return err;
+}
