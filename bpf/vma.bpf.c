@@ -2,8 +2,7 @@
 /*
  * From an address to a VMA and its row, without a lock: mirrors
  * mtree_range_walk() of lib/maple_tree.c (same in 6.1 .. 7.3).  Every pointer may
- * be stale, so it is probe-read, and a VMA is believed only if it names this mm
- * and covers the address.
+ * be stale, so a VMA is believed only if it names this mm and covers the address.
  */
 #include "core.bpf.h"
 #include "compat.bpf.h"
@@ -24,11 +23,9 @@ struct {
 	__type(value, struct vml_path);
 } files SEC(".maps");
 
-#define NODE_WORDS 32 /* a maple node has 256 bytes */
 #define WALK_DEPTH 16 /* 65,530 mappings need 9 or 10 */
 
 struct scratch {
-	__u64 node[NODE_WORDS];
 	struct vml_vma_value value;
 	struct vml_path path;
 };
@@ -39,6 +36,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } vma_scratch SEC(".maps");
+
+/*
+ * The verifier lets a program load through such a pointer directly, at one
+ * instruction instead of a call of bpf_probe_read_kernel() (measured on 256
+ * VMAs in turn: the walk costs a third); a bad address reads as 0.  Kernels
+ * without it (6.1) show no VMAs: have_rdonly_cast is set before the load.
+ */
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+const volatile __u32 have_rdonly_cast;
+#define AS(type, addr) ((struct type *)bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)))
 
 static __always_inline struct scratch *scratch_get(void)
 {
@@ -56,98 +63,74 @@ struct walk {
 	__u64 last; /* last address of its range */
 };
 
-struct step {
-	__u64 min, max; /* range of the node */
-	__u64 entry;
-};
-
 static __always_inline bool is_node(__u64 entry)
 {
 	return (entry & 3) == 2 && entry > 4096;
 }
 
-/* One level down: from the node in st->entry to the slot that covers @index. */
-static __noinline int walk_step(struct scratch *sc, struct step *st, __u64 index)
-{
-	__u64 node = st->entry & ~255ULL, type = (st->entry >> 3) & 15, parent = 0;
-	__u32 pivot, slot, slots, end, off;
-	__u64 lo = st->min, hi = st->max;
-
-	if (bpf_probe_read_kernel(sc->node, sizeof(sc->node), (void *)node))
-		return WALK_ERROR;
-	if (type == maple_arange_64) {
-		pivot = bpf_core_field_offset(struct maple_arange_64, pivot) / 8;
-		slot = bpf_core_field_offset(struct maple_arange_64, slot) / 8;
-		slots = 10;
-		end = sc->node[bpf_core_field_offset(struct maple_arange_64, meta) / 8 & (NODE_WORDS - 1)] & 0xff;
-	} else if (type == maple_leaf_64 || type == maple_range_64) {
-		__u64 last;
-
-		pivot = bpf_core_field_offset(struct maple_range_64, pivot) / 8;
-		slot = bpf_core_field_offset(struct maple_range_64, slot) / 8;
-		slots = 16;
-		last = sc->node[(pivot + 14) & (NODE_WORDS - 1)];
-		if (!last)
-			end = sc->node[bpf_core_field_offset(struct maple_range_64, meta) / 8 & (NODE_WORDS - 1)] &
-			      0xff;
-		else
-			end = last == st->max ? 14 : 15;
-	} else {
-		return WALK_ERROR;
+/*
+ * The slot of node @n whose range covers @index: the first whose pivot is not
+ * below it, else the last one in use.  Offsets must be constants for the
+ * verifier, so the loops are unrolled.
+ */
+#define SLOT_FIND(n, pivots, end, index, entry, hi)                                                                  \
+	_Pragma("clang loop unroll(full)") for (int i = 0; i <= (pivots); i++)                                       \
+	{                                                                                                            \
+		if (i == (pivots) || (__u64)i >= (end)) {                                                            \
+			(entry) = (__u64)(n)->slot[i];                                                               \
+			break;                                                                                       \
+		}                                                                                                    \
+		if ((n)->pivot[i] >= (index)) {                                                                      \
+			(hi) = (n)->pivot[i];                                                                        \
+			(entry) = (__u64)(n)->slot[i];                                                               \
+			break;                                                                                       \
+		}                                                                                                    \
 	}
-	if (end >= slots)
-		return WALK_ERROR;
-	for (off = 0; off < 16; off++) {
-		__u64 p;
 
-		if (off >= end)
-			break;
-		p = sc->node[(pivot + off) & (NODE_WORDS - 1)];
-		if (p >= index) {
-			hi = p;
-			break;
-		}
-		lo = p + 1;
-	}
-	st->entry = sc->node[(slot + off) & (NODE_WORDS - 1)];
-	st->min = lo;
-	st->max = hi;
-	/* a node that was replaced points to itself: what was read may be torn */
-	if (bpf_probe_read_kernel(&parent, sizeof(parent), (void *)node))
-		return WALK_ERROR;
-	if ((parent & ~255ULL) == node)
-		return WALK_DEAD;
-	if (type == maple_leaf_64)
-		return !st->entry || (st->entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
-	return -1; /* go on */
-}
-
-static __noinline int walk_once(struct scratch *sc, struct mm_struct *mm, __u64 index, struct walk *w)
+static __noinline int walk_once(struct mm_struct *mm, __u64 index, struct walk *w)
 {
-	struct step st = { .min = 0, .max = ~0ULL };
-	int r;
+	__u64 entry = (__u64)mm->mm_mt.ma_root, hi = ~0ULL;
 
-	st.entry = (__u64)mm->mm_mt.ma_root;
 	w->last = ~0ULL;
-	if (!is_node(st.entry))
+	if (!is_node(entry))
 		return WALK_NONE;
 	for (int depth = 0; depth < WALK_DEPTH; depth++) {
-		r = walk_step(sc, &st, index);
-		if (r < 0)
-			continue;
-		w->entry = st.entry;
-		w->last = st.max;
-		return r;
+		__u64 node = entry & ~255ULL, type = (entry >> 3) & 15, end;
+
+		entry = 0;
+		if (type == maple_arange_64) {
+			struct maple_arange_64 *n = AS(maple_arange_64, node);
+
+			end = n->meta.end;
+			SLOT_FIND(n, 9, end, index, entry, hi);
+		} else if (type == maple_leaf_64 || type == maple_range_64) {
+			struct maple_range_64 *n = AS(maple_range_64, node);
+
+			/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
+			end = n->pivot[14] ? (n->pivot[14] == hi ? 14 : 15) :
+					     AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
+			SLOT_FIND(n, 15, end, index, entry, hi);
+		} else {
+			return WALK_ERROR;
+		}
+		/* a node that was replaced points to itself: what was read may be torn */
+		if (((__u64)AS(maple_arange_64, node)->parent & ~255ULL) == node)
+			return WALK_DEAD;
+		if (type == maple_leaf_64) {
+			w->entry = entry;
+			w->last = hi;
+			return !entry || (entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
+		}
 	}
 	return WALK_ERROR;
 }
 
-static __always_inline int walk(struct scratch *sc, struct mm_struct *mm, __u64 index, struct walk *w)
+static __always_inline int walk(struct mm_struct *mm, __u64 index, struct walk *w)
 {
 	int r = WALK_ERROR;
 
 	for (int i = 0; i < 3; i++) {
-		r = walk_once(sc, mm, index, w);
+		r = walk_once(mm, index, w);
 		if (r != WALK_DEAD)
 			break;
 	}
@@ -158,25 +141,19 @@ static __always_inline int walk(struct scratch *sc, struct mm_struct *mm, __u64 
 
 /* A VMA as it was read; belongs to @mm and covers what was looked for. */
 struct found {
-	__u64 vma, start, end, flags;
+	__u64 vma, start, end, flags, file;
 };
 
 static __always_inline bool vma_read(__u64 addr, struct mm_struct *mm, struct found *f)
 {
-	struct vm_area_struct *v = (void *)addr;
+	struct vm_area_struct *v = AS(vm_area_struct, addr);
 
 	f->vma = addr;
-	f->start = BPF_CORE_READ(v, vm_start);
-	f->end = BPF_CORE_READ(v, vm_end);
-	f->flags = BPF_CORE_READ(v, vm_flags);
-	return BPF_CORE_READ(v, vm_mm) == mm;
-}
-
-static __always_inline __u64 vma_file(__u64 addr)
-{
-	struct vm_area_struct *v = (void *)addr;
-
-	return (__u64)BPF_CORE_READ(v, vm_file);
+	f->start = v->vm_start;
+	f->end = v->vm_end;
+	f->flags = v->vm_flags;
+	f->file = (__u64)v->vm_file;
+	return (__u64)v->vm_mm == (__u64)mm;
 }
 
 static __always_inline __u64 found_anchor(const struct found *f)
@@ -240,7 +217,7 @@ static __noinline int vma_describe(struct scratch *sc, struct mm_struct *mm, con
 				   struct vml_vma_value *v)
 {
 	struct vm_area_struct *vma = (void *)f->vma;
-	struct file *file = BPF_CORE_READ(vma, vm_file);
+	struct file *file = (void *)f->file;
 
 	v->start = f->start;
 	v->end = f->end;
@@ -303,7 +280,7 @@ static __always_inline void row_enter(struct vml_thread *th, struct mm_struct *m
 		return;
 	}
 	if (f && (v->end != f->end || v->flags != f->flags || v->start != f->start ||
-		  v->file_cookie != vma_file(f->vma))) {
+		  v->file_cookie != f->file)) {
 		struct scratch *sc = scratch_get();
 
 		if (sc)
@@ -313,7 +290,6 @@ static __always_inline void row_enter(struct vml_thread *th, struct mm_struct *m
 
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
 {
-	struct scratch *sc = scratch_get();
 	struct walk w = {};
 	struct found f = {};
 	__u32 seq;
@@ -326,15 +302,15 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 	seq = compat_mm_seq(mm);
 	th->vma_seq = seq;
 	th->vma_mm = (__u64)mm;
-	if (!sc)
+	if (!have_rdonly_cast)
 		return 0;
-	r = walk(sc, mm, address, &w);
+	r = walk(mm, address, &w);
 	if (r == WALK_FOUND && (!vma_read(w.entry, mm, &f) || address < f.start || address >= f.end))
 		r = WALK_ERROR; /* it changed under us */
 	if (r == WALK_FOUND) {
 		th->vma = f.vma;
 		th->vma_flags = f.flags;
-		th->vma_is_file = vma_file(f.vma) != 0;
+		th->vma_is_file = f.file != 0;
 		row_enter(th, mm, found_anchor(&f), &f, VML_VMA_UNKNOWN);
 		barrier_memory();
 		if (!compat_mm_writer(mm, seq) && compat_mm_seq(mm) == seq) {
@@ -346,7 +322,7 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 	if (r == WALK_NONE) {
 		th->lookup = VML_NO_VMA;
 		/* the next VMA above may be a stack that grows down to here */
-		if (w.last != ~0ULL && walk(sc, mm, w.last + 1, &w) == WALK_FOUND && vma_read(w.entry, mm, &f) &&
+		if (w.last != ~0ULL && walk(mm, w.last + 1, &w) == WALK_FOUND && vma_read(w.entry, mm, &f) &&
 		    f.start > address && f.flags & VM_GROWSDOWN) {
 			th->lookup = VML_STACK_GROWTH;
 			row_enter(th, mm, f.end, &f, VML_VMA_STACK);
@@ -402,7 +378,7 @@ static __always_inline __u32 fallback_reason(struct vml_thread *th, struct mm_st
 	struct found f = {};
 	__u64 ops;
 
-	if (!compat_has_vma_lock())
+	if (!have_rdonly_cast || !compat_has_vma_lock())
 		return VML_NREASONS; /* without VMA locks nothing fell back */
 	if (th->lookup < VML_NREASONS)
 		return th->lookup;

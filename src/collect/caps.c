@@ -37,7 +37,7 @@ static const struct vml_cap texts[VML_NCAPS] = {
 	[VML_CAP_FAULT_CONTEXT] = { "fault_context", "telling a fallback from a trylock under the VMA lock",
 				    "hits and fallbacks", "CONFIG_MEMCG_V1, or CONFIG_LRU_GEN and readable kallsyms" },
 	[VML_CAP_VMA_IDENTITY] = { "vma_identity", "finding the VMA of a fault without a lock", "rows by VMA, reasons",
-				   "Linux 6.1 or later" },
+				   "Linux 6.2 or later" },
 	[VML_CAP_CGROUP] = { "cgroup", "cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS" },
 	[VML_CAP_FENTRY] = { "fentry", "BPF trampolines",
 			     "nothing in this version: the tracepoint backend is the only one",
@@ -164,10 +164,10 @@ int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR
 	from_tracepoint(c, btf, VML_CAP_EXIT, "sched_process_free");
 	from_tracepoint(c, btf, VML_CAP_EXEC, "sched_process_exec");
 	from_fault_bits(c, btf);
-	if (has_field(btf, "maple_range_64", NULL) && has_field(btf, "mm_struct", "mm_mt"))
-		caps_set(c, VML_CAP_VMA_IDENTITY, VML_CAP_YES, "the maple tree is in BTF");
+	if (btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0)
+		caps_set(c, VML_CAP_VMA_IDENTITY, VML_CAP_YES, "the maple tree and bpf_rdonly_cast are in BTF");
 	else
-		caps_set(c, VML_CAP_VMA_IDENTITY, VML_CAP_NO, "the maple tree is not in BTF");
+		caps_set(c, VML_CAP_VMA_IDENTITY, VML_CAP_NO, "bpf_rdonly_cast is not in BTF");
 	if (has_field(btf, "css_set", "dfl_cgrp"))
 		caps_set(c, VML_CAP_CGROUP, VML_CAP_YES, "css_set.dfl_cgrp is in BTF");
 	else
@@ -269,7 +269,7 @@ int caps_explain(int err, const char *what, char error[VML_ERROR_MAX])
 	bool admin = caps & 1ULL << CAP_SYS_ADMIN_BIT;
 	bool bpf = admin || caps & 1ULL << CAP_BPF_BIT, perfmon = admin || caps & 1ULL << CAP_PERFMON_BIT;
 
-	if (err != -EPERM && err != -EACCES)
+	if (err != -EPERM)
 		snprintf(error, VML_ERROR_MAX, "cannot %s: %s. Run vmalock doctor to see what this kernel offers.", what,
 			 strerror(-err));
 	else if (bpf && perfmon)

@@ -57,6 +57,7 @@ static int open_and_load(struct session *s, const struct vml_live_options *o, in
 	if (o->max_vmas)
 		bpf_map__set_max_entries(s->skel->maps.vmas, o->max_vmas);
 	s->skel->rodata->self_tgid = getpid();
+	s->skel->rodata->have_rdonly_cast = vml_caps_has(&s->caps, VML_CAP_VMA_IDENTITY);
 	if (vml_caps_has(&s->caps, VML_CAP_FAULT_CONTEXT) &&
 	    !strstr(s->caps.cap[VML_CAP_FAULT_CONTEXT].how, "in_user_fault"))
 		kallsyms_range("lock_mm_and_find_vma", &start, &end);
