@@ -19,7 +19,7 @@
 
 #include "vmalock/base.h"
 
-/* @n digits of a number > 0, correctly rounded: d.dd * 10^exp */
+/* @n digits of a number >= 1, correctly rounded: d.dd * 10^exp */
 struct decimal {
 	char digit[4];
 	int n;
@@ -29,23 +29,18 @@ struct decimal {
 static struct decimal decimal_of(double v, int n)
 {
 	struct decimal d = { .n = 0 };
-	bool negative;
 	char e[40];
 	char *p;
 
 	snprintf(e, sizeof(e), "%.*e", n - 1, v);
-	for (p = e; *p && *p != 'e' && d.n < n; p++) {
-		if (*p >= '0' && *p <= '9')
+	for (p = e; *p && *p != 'e'; p++) {
+		if (*p >= '0' && *p <= '9' && d.n < n)
 			d.digit[d.n++] = *p;
 	}
-	p = strchr(e, 'e');
-	if (!p)
-		return d;
-	negative = p[1] == '-';
-	for (p += 2; *p; p++)
-		d.exp = d.exp * 10 + (*p - '0');
-	if (negative)
-		d.exp = -d.exp;
+	for (; *p; p++) {
+		if (*p >= '0' && *p <= '9')
+			d.exp = d.exp * 10 + (*p - '0');
+	}
 	return d;
 }
 

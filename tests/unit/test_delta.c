@@ -241,23 +241,26 @@ static void set_loss(struct vml_snapshot *s, const struct vml_loss *loss, size_t
 
 static void loss_is_matched_by_cause(void **state)
 {
-	static const struct vml_loss before[] = { { "x", "X.", 5 }, { "y", "Y.", 10 }, { "gone", "G.", 3 } };
+	static const struct vml_loss before[] = {
+		{ "x", "X.", 5 }, { "y", "Y.", 10 }, { "same", "S.", 3 }, { "gone", "G.", 3 }
+	};
 	static const struct vml_loss after[] = {
-		{ "y", "Y.", 12 }, { "x", "X.", 5 }, { "new", "N.", 4 }, { "zero", "Z.", 0 }
+		{ "y", "Y.", 12 }, { "x", "X.", 5 }, { "same", "S.", 10 }, { "new", "N.", 4 }, { "zero", "Z.", 0 }
 	};
 	struct vml_snapshot *a = unit_snapshot(1), *b = unit_snapshot(2), *d;
 
 	(void)state;
-	set_loss(a, before, 3);
-	set_loss(b, after, 4);
+	set_loss(a, before, VML_ARRAY_SIZE(before));
+	set_loss(b, after, VML_ARRAY_SIZE(after));
 	d = delta_of(a, b);
-	assert_int_equal(d->nloss, 4);
+	assert_int_equal(d->nloss, 5);
 	assert_string_equal(d->loss[0].cause, "y");
 	assert_string_equal(d->loss[0].help, "Y.");
 	assert_int_equal(d->loss[0].count, 2);
 	assert_int_equal(d->loss[1].count, 0);
-	assert_int_equal(d->loss[2].count, 4);
-	assert_string_equal(d->loss[3].cause, "zero");
+	assert_int_equal(d->loss[2].count, 7);
+	assert_int_equal(d->loss[3].count, 4);
+	assert_string_equal(d->loss[4].cause, "zero");
 	free_all(a, b, d);
 }
 
@@ -283,6 +286,7 @@ static void delta_outlives_its_sources(void **state)
 {
 	struct vml_snapshot *a = unit_snapshot(1), *b = unit_snapshot(2), *d;
 	struct vml_caps *caps = vml_arena_alloc(b->arena, sizeof(*caps));
+	struct vml_loss loss = { "cause", "Help.", 1 };
 	struct vml_row *p;
 
 	(void)state;
@@ -302,6 +306,9 @@ static void delta_outlives_its_sources(void **state)
 	p->hist[1] = unit_hist(UNIT_TALLY(b, { 50, 4 }), 100, 60);
 	b->hist[1] = p->hist[1];
 	unit_vma(b, 10, 0x1000)->area.name = vml_arena_strdup(b->arena, "/lib");
+	loss.cause = vml_arena_strdup(b->arena, loss.cause);
+	loss.help = vml_arena_strdup(b->arena, loss.help);
+	set_loss(b, &loss, 1);
 	d = delta_of(a, b);
 	vml_snapshot_free(a);
 	vml_snapshot_free(b);
@@ -316,6 +323,8 @@ static void delta_outlives_its_sources(void **state)
 	assert_int_equal(vml_tally_get(&d->rows[VML_PROCESS].row[0].hist[1].bucket, 50), 4);
 	assert_int_equal(d->hist[1].count, 4);
 	assert_string_equal(d->rows[VML_VMA].row[0].area.name, "/lib");
+	assert_string_equal(d->loss[0].cause, "cause");
+	assert_string_equal(d->loss[0].help, "Help.");
 	vml_snapshot_free(d);
 }
 

@@ -14,7 +14,11 @@ static const __u64 bound[VML_HIST_BOUNDS] = VML_HIST_BOUND_TABLE;
 
 static long double exact_bound(int i)
 {
-	return powl(2, (VML_HIST_FIRST_K + i) / 4.0L) * 1e9L;
+	static long double known[VML_HIST_BOUNDS];
+
+	if (!known[i])
+		known[i] = powl(2, (VML_HIST_FIRST_K + i) / 4.0L) * 1e9L;
+	return known[i];
 }
 
 /* Bucket of @ns by the definition: the first whose bound is not below it. */

@@ -93,6 +93,8 @@ static void without_a_key_fallbacks_then_faults(void **state)
 	/* no fallbacks known: faults alone */
 	s->have[VML_PROCESS] &= ~VML_METRIC_BIT(VML_FALLBACKS);
 	RANKED(NULL, false, true, 0, 2, 3, 5, 1, 4);
+	s->have[VML_PROCESS] = 0;
+	RANKED(NULL, false, true, 0, 1, 2, 3, 4, 5);
 	vml_snapshot_free(s);
 }
 
