@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The edges of the steady part.  From the line that is read to the first
+ * getrusage, and from the last one to the next read, nothing may fault.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "vmalock/base.h"
+
+static char line[64];
+
+int vml_load_fail(struct vml_load *l, int err, const char *what, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, what);
+	n = vsnprintf(l->error, sizeof(l->error), what, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(l->error))
+		snprintf(l->error + n, sizeof(l->error) - n, ": %s", strerror(-err));
+	return err;
+}
+
+static int say(struct vml_load *l, const char *text, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = write(STDOUT_FILENO, text, len);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)len ? 0 : vml_load_fail(l, n < 0 ? -errno : -EIO, "cannot write to stdout");
+}
+
+/* Not memchr(3): its pages of libc may not be there yet. */
+static bool line_ends(ssize_t n)
+{
+	ssize_t i;
+
+	for (i = 0; i < n; i++)
+		if (line[i] == '\n')
+			return true;
+	return false;
+}
+
+static int wait_line(struct vml_load *l)
+{
+	ssize_t n;
+
+	do
+		n = read(STDIN_FILENO, line, sizeof(line));
+	while ((n < 0 && errno == EINTR) || (n > 0 && !line_ends(n)));
+	return n < 0 ? vml_load_fail(l, -errno, "cannot read the line of the handshake") : 0;
+}
+
+static void take_begin(struct vml_load *l)
+{
+	getrusage(RUSAGE_SELF, &l->before);
+	l->start_ns = vml_now_mono();
+	l->deadline_ns = l->options.limit_ns ? l->start_ns + l->options.limit_ns : UINT64_MAX;
+}
+
+static void take_end(struct vml_load *l)
+{
+	l->end_ns = vml_now_mono();
+	getrusage(RUSAGE_SELF, &l->after);
+}
+
+int vml_load_begin(struct vml_load *l)
+{
+	int err = 0;
+
+	/* a rehearsal of the edges themselves */
+	take_begin(l);
+	take_end(l);
+	if (l->options.handshake) {
+		line[0] = '\n';
+		err = say(l, "ready\n", 6);
+		if (!err)
+			err = wait_line(l);
+	}
+	take_begin(l);
+	return err;
+}
+
+int vml_load_end(struct vml_load *l)
+{
+	int err = 0;
+
+	take_end(l);
+	if (l->options.handshake) {
+		err = say(l, "done\n", 5);
+		if (!err)
+			err = wait_line(l);
+	}
+	return err;
+}
+
+bool vml_load_more(const struct vml_load *l, uint32_t round, bool rehearsal)
+{
+	/* the clock is read in the rehearsal too: its pages must be there */
+	bool late = vml_now_mono() >= l->deadline_ns;
+
+	return rehearsal ? round == 0 : round < l->options.rounds && !late;
+}

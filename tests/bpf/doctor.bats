@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# doctor on this host, and what it says when something is missing.
+
+load lib
+
+@test "doctor: observing works here, by the tracepoint backend" {
+	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor -j
+	[ -z "$stderr" ]
+	jq -e '.backend == "tracepoint" or .backend.name == "tracepoint"' <<<"$output"
+	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor
+	[ -z "$stderr" ]
+	run -0 "$BUILD/bin/vmalock" doctor --backend tracepoint
+	run -0 "$BUILD/bin/vmalock" doctor --backend auto
+}
+
+@test "doctor: what it promises for faults is what vmalocktop says of itself" {
+	local says
+	says=$("$BUILD/bin/vmalock" doctor -j | jq -cS '[.. | objects | select(.name? and .state?) | {key: .name, value: (.state | if type == "string" then . == "yes" else . end)}] | from_entries | with_entries(select(.value))')
+	top_start a -j -d 0.5 -n 1
+	[ "$(jq -cS '.backend.capabilities | with_entries(select(.value))' "$BATS_TEST_TMPDIR/a.out")" = "$says" ] ||
+		fail "doctor: $says, vmalocktop: $(jq -cS .backend.capabilities "$BATS_TEST_TMPDIR/a.out")"
+}
+
+@test "without privileges: exit 1 and one line that says what is missing" {
+	setpriv --reuid 65534 --clear-groups test -x "$BUILD/bin/vmalock" || skip "user 65534 cannot read $BUILD"
+	run -1 --separate-stderr setpriv --reuid 65534 --clear-groups "$BUILD/bin/vmalock" doctor
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *CAP_BPF* && $stderr == *CAP_PERFMON* ]]
+	run -1 --separate-stderr setpriv --reuid 65534 --clear-groups "$BUILD/bin/vmalocktop" -b -n 1
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *CAP_BPF* && $stderr == *CAP_PERFMON* ]]
+}
+
+@test "CAP_BPF and CAP_PERFMON are enough" {
+	setpriv --reuid 65534 --clear-groups test -x "$BUILD/bin/vmalock" || skip "user 65534 cannot read $BUILD"
+	local caps='+bpf,+perfmon'
+	local as=(setpriv --reuid 65534 --clear-groups --inh-caps "$caps" --ambient-caps "$caps" --bounding-set "-all,$caps")
+	"${as[@]}" true || skip "setpriv cannot hand over capabilities here"
+	run -0 "${as[@]}" "$BUILD/bin/vmalock" doctor
+	run -0 "${as[@]}" "$BUILD/bin/vmalocktop" -b -n 1 -d 0.2
+}
+
+@test "a BTF file that is not there: one line, and the file is named" {
+	run --separate-stderr "$BUILD/bin/vmalock" doctor --btf /nonexistent/btf
+	[ "$status" = 1 ] || [ "$status" = 2 ] || [ "$status" = 4 ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *'/nonexistent/btf'* ]]
+}

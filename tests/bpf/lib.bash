@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# What the native tests share: vmalocktop -j in the background, loads that wait
+# for their turn, and the lines in between.
+#
+#	top_start a -j -d 0.5 -l 0	# file a.out
+#	load_start l faults -t 2	# is "ready" now and waits
+#	window_open a			# every interval from now on began after "ready"
+#	load_go l			# lets it work, returns when it is "done"
+#	window_close a			# a.window: all lines up to two after "done"
+#	load_end l			# l.report: the JSON object of the load
+#	expect a l 'QUERY'		# jq, with $lines and $load; must be true
+#
+# Names are files in $BATS_TEST_TMPDIR.  Nothing waits longer than $PATIENCE
+# seconds, and what was started is ended by its pid in teardown.
+
+bats_require_minimum_version 1.5.0
+
+BUILD=${BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$BATS_TEST_DIRNAME/../../$BUILD
+PATIENCE=60
+
+declare -gA pid_of=() go_of=() first_of=()
+
+setup_file()
+{
+	local rc=0 said
+	export CANNOT=''
+	if [ "$(id -u)" != 0 ]; then
+		CANNOT='loading BPF programs needs root'
+		return
+	fi
+	said=$("$BUILD/bin/vmalock" doctor 2>&1 >/dev/null) || rc=$?
+	[ $rc != 4 ] || CANNOT=$said
+	[ $rc = 0 ] || [ $rc = 4 ] || fail "doctor: exit status $rc: $said"
+}
+
+setup()
+{
+	[ -z "$CANNOT" ] || skip "$CANNOT"
+}
+
+teardown()
+{
+	local pid
+	for pid in "${pid_of[@]}"; do
+		kill "$pid" 2>/dev/null || :
+		wait "$pid" 2>/dev/null || :
+	done
+}
+
+fail()
+{
+	printf '%s\n' "$*" >&2
+	return 1
+}
+
+# until_true WHAT COMMAND...: polls
+until_true()
+{
+	local what=$1 end=$((SECONDS + PATIENCE))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || fail "waited $PATIENCE s for $what" || return
+		sleep 0.05
+	done
+}
+
+# until_said NAME N: file NAME.out has N whole lines; its program must be alive
+until_said()
+{
+	local name=$1 n=$2 end=$((SECONDS + PATIENCE))
+	while [ "$(lines "$name")" -lt "$n" ]; do
+		kill -0 "${pid_of[$name]}" 2>/dev/null || [ "$(lines "$name")" -ge "$n" ] ||
+			fail "$name ended early: $(cat "$BATS_TEST_TMPDIR/$name.err")" || return
+		[ $SECONDS -lt $end ] || fail "waited $PATIENCE s for line $n of $name" || return
+		sleep 0.05
+	done
+}
+
+lines()
+{
+	wc -l <"$BATS_TEST_TMPDIR/$1.out"
+}
+
+# ---- vmalocktop
+
+top_start()
+{
+	local name=$1
+	shift
+	"$BUILD/bin/vmalocktop" "$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
+	pid_of[$name]=$!
+	until_said "$name" 1
+}
+
+top_stop()
+{
+	local pid=${pid_of[$1]} rc=0
+	unset "pid_of[$1]"
+	kill "$pid" || fail "$1 ended early: $(cat "$BATS_TEST_TMPDIR/$1.err")" || return
+	wait "$pid" || rc=$?
+	# 143 is death by our SIGTERM
+	[ $rc = 0 ] || [ $rc = 143 ] || fail "$1: exit status $rc: $(cat "$BATS_TEST_TMPDIR/$1.err")"
+}
+
+# The sample of the next line may be older than now, that of the one after it is not.
+window_open()
+{
+	until_said "$1" $(($(lines "$1") + 2)) || return
+	first_of[$1]=$(($(lines "$1") + 1))
+}
+
+window_close()
+{
+	until_said "$1" $(($(lines "$1") + 2)) || return
+	sed -n "${first_of[$1]},$(lines "$1")p" "$BATS_TEST_TMPDIR/$1.out" >"$BATS_TEST_TMPDIR/$1.window"
+}
+
+# ---- loads
+
+# program_start NAME PROGRAM...: anything with the handshake
+program_start()
+{
+	local name=$1 fd
+	shift
+	mkfifo "$BATS_TEST_TMPDIR/$name.in"
+	exec {fd}<>"$BATS_TEST_TMPDIR/$name.in"
+	"$@" <"$BATS_TEST_TMPDIR/$name.in" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
+	pid_of[$name]=$!
+	go_of[$name]=$fd
+	until_said "$name" 1
+}
+
+load_start()
+{
+	local name=$1
+	shift
+	program_start "$name" "$BUILD/bin/vmalock" load "$@" -j --handshake
+}
+
+load_go()
+{
+	echo go >&"${go_of[$1]}"
+	until_said "$1" 2
+}
+
+load_end()
+{
+	local pid=${pid_of[$1]} rc=0
+	echo end >&"${go_of[$1]}"
+	wait "$pid" || rc=$?
+	unset "pid_of[$1]"
+	[ $rc = 0 ] || fail "$1: exit status $rc: $(cat "$BATS_TEST_TMPDIR/$1.err")" || return
+	sed -n '3p' "$BATS_TEST_TMPDIR/$1.out" >"$BATS_TEST_TMPDIR/$1.report"
+}
+
+# observe LOAD OPTIONS...: the whole of it with top "a"
+observe()
+{
+	local load=$1
+	shift
+	top_start a -j -d 0.5 -l 0
+	load_start "$load" "$@"
+	window_open a
+	load_go "$load"
+	window_close a
+	load_end "$load"
+	top_stop a
+	check_lines a
+}
+
+# ---- questions
+
+# ask TOP LOAD QUERY: the answer of jq to a question on the window
+ask()
+{
+	jq -c -n -L "$BATS_TEST_DIRNAME" --slurpfile lines "$BATS_TEST_TMPDIR/$1.window" \
+		--slurpfile loads "$BATS_TEST_TMPDIR/$2.report" \
+		"include \"questions\"; \$loads[0] as \$load | $3"
+}
+
+# expect TOP LOAD QUERY [EVIDENCE]: must be true; what EVIDENCE answers is printed when it is not
+expect()
+{
+	local answer
+	answer=$(ask "$1" "$2" "$3") || fail "jq failed on: $3" || return
+	[ "$answer" = true ] || {
+		printf 'not true: %s\n' "$3"
+		printf 'lines: %s\nload: %.2000s\n' "$(wc -l <"$BATS_TEST_TMPDIR/$1.window")" "$(cat "$BATS_TEST_TMPDIR/$2.report")"
+		[ -z "${4:-}" ] || printf '%s = %.4000s\n' "$4" "$(ask "$1" "$2" "$4")"
+		return 1
+	}
+}
+
+# equal TOP LOAD A B: two queries have the same answer
+equal()
+{
+	local a b
+	a=$(ask "$1" "$2" "$3") && b=$(ask "$1" "$2" "$4") || fail "jq failed on: $3 or $4" || return
+	[ "$a" = "$b" ] || fail "$(printf '%s\n  is %.2000s, but %s\n  is %.2000s\nload: %.2000s\n' "$3" "$a" "$4" "$b" \
+		"$(cat "$BATS_TEST_TMPDIR/$2.report")")"
+}
+
+# What must hold in every line, whatever happens on the host.
+check_lines()
+{
+	local wrong
+	wrong=$(jq -c -n -L "$BATS_TEST_DIRNAME" --slurpfile lines "$BATS_TEST_TMPDIR/$1.window" \
+		'include "questions"; $lines[] | violations, line_violations') || fail "jq failed on the window of $1" || return
+	[ -z "$wrong" ] || fail "$(printf 'identities that do not hold:\n%.4000s\n' "$wrong")"
+}

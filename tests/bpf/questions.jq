@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Words for questions on lines of vmalocktop -j (see lib.bash).
+
+# A count that must be there: absent is not zero.
+def count($key): if .[$key] == null then error("no \($key) in \(tostring[:300])") else .[$key] end;
+
+def total(f): reduce f as $x (0; . + $x);
+
+# Sums over the lines of a window, for the process of a load.
+def of($lines; $scope; $pid): $lines[] | .[$scope][] | select(.pid == $pid);
+def process_sum($lines; $pid; $key): total(of($lines; "processes"; $pid) | count($key));
+def thread_sum($lines; $pid; $key): total(of($lines; "threads"; $pid) | count($key));
+def vma_sum($lines; $pid; $key): total(of($lines; "vmas"; $pid) | count($key));
+def reason_sum($lines; $pid; $reason): total(of($lines; "reasons"; $pid) | select(.reason == $reason) | .count);
+
+def loss($lines): [$lines[] | .loss | to_entries[]] | group_by(.key)
+	| map({key: .[0].key, value: (map(.value) | add)}) | map(select(.value != 0)) | from_entries;
+
+def wrong($what; $is; $should): select($is != $should) | {time, what: $what, is: $is, should: $should};
+
+# Identities of one line; none may be printed.
+def violations:
+	. as $line
+	| (.processes[], .threads[], .totals) as $row
+	| ($line | wrong("faults = hits + fallbacks of \($row | if .pid then {pid, tid, comm} else "totals" end)";
+		$row.faults; ($row | count("hits") + count("fallbacks")))),
+	  ($line | wrong("faults = user + kernel of \($row | if .pid then {pid, tid, comm} else "totals" end)";
+		$row.faults; ($row | count("faults_user") + count("faults_kernel")))),
+	  ($line | select(($row | count("bypasses")) > $row.fallbacks) | {time, what: "bypasses > fallbacks", $row});
+
+# The same, once a line.
+def line_violations:
+	. as $line
+	| (["faults", "faults_user", "faults_kernel", "hits", "bypasses", "fallbacks", "wait_ns", "mmap_read_wait_ns",
+	    "mmap_write_wait_ns", "mmap_read_hold_ns", "mmap_write_hold_ns", "lock_failed"][] as $key
+	   | $line | wrong("totals.\($key) = sum of processes[]";
+		(.totals | count($key)); total(.processes[] | count($key)))),
+	  ($line | wrong("self.foreign_mmap_locks"; .self.foreign_mmap_locks; 0)),
+	  ($line | wrong("sum of reasons[] = totals.fallbacks"; total(.reasons[].count); .totals.fallbacks));

@@ -1,0 +1,28 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# 10,000 threads, alive at once and one after another: all counted, nothing lost.
+
+load lib
+
+@test "10,000 threads alive at once that fault once each" {
+	observe l threads -t 10000
+	equal a l '$load.faults.total' 10000
+	equal a l 'loss($lines)' '{}'
+	equal a l '[process_sum($lines; $load.pid; "faults"), thread_sum($lines; $load.pid; "faults"), vma_sum($lines; $load.pid; "faults")]' \
+		'[10000, 10000, 10000]'
+	equal a l '[of($lines; "threads"; $load.pid) | select(.faults > 0) | {tid, faults}]
+		| [length, (unique_by(.tid) | length), (map(.faults) | max)]' '[10000, 10000, 1]'
+	equal a l '[of($lines; "processes"; $load.pid).threads] | unique' '[10001]'
+}
+
+@test "10,000 threads that live for one fault" {
+	observe l shortlived -r 10000 -t 64
+	expect a l '$load.faults.total >= 10000'
+	equal a l 'loss($lines)' '{}'
+	equal a l '[process_sum($lines; $load.pid; "faults"), thread_sum($lines; $load.pid; "faults"), vma_sum($lines; $load.pid; "faults")]' \
+		'[$load.faults.total, $load.faults.total, $load.faults.total]'
+	# each is there once, with its end
+	equal a l '[of($lines; "threads"; $load.pid) | select(.exited) | [.tid, .tid_start_ns]]
+		| [length, (unique | length)]' '[10000, 10000]'
+	expect a l '[of($lines; "threads"; $load.pid) | select(.exited) | .faults] | min >= 1'
+}
