@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * One JSON object a delta, on one line.  Rows are made, written and freed one
+ * by one: a host has tens of thousands, and a tree of them all would be larger
+ * than the rest of the program.
+ */
+#include <errno.h>
+#include <linux/types.h>
+
+#include "vmalock/base.h"
+#include "vmalock/caps.h"
+#include "vmalock/hist.h"
+#include "vmalock/sink.h"
+#include "keys.h"
+#include "parts.h"
+
+/* ---- brackets and commas; errors stick */
+
+struct writer {
+	FILE *out;
+	bool comma;
+	int error;
+};
+
+static void put_comma(struct writer *w)
+{
+	if (w->comma)
+		fputc(',', w->out);
+	w->comma = true;
+}
+
+static void put_key(struct writer *w, const char *key)
+{
+	put_comma(w);
+	fprintf(w->out, "\"%s\":", key);
+}
+
+static void put_open(struct writer *w, char bracket)
+{
+	fputc(bracket, w->out);
+	w->comma = false;
+}
+
+static void put_close(struct writer *w, char bracket)
+{
+	fputc(bracket, w->out);
+	w->comma = true;
+}
+
+/* Writes and frees @value. */
+static void put_value(struct writer *w, json_t *value)
+{
+	if (!value)
+		w->error = w->error ? w->error : -ENOMEM;
+	else if (json_dumpf(value, w->out, JSON_COMPACT | JSON_ENCODE_ANY))
+		w->error = w->error ? w->error : -EIO;
+	json_decref(value);
+}
+
+/* Adds @value unless it is null; a failure leaves *obj NULL. */
+static void set(json_t **obj, const char *key, json_t *value)
+{
+	if (value && json_is_null(value))
+		return;
+	if (*obj && json_object_set_new(*obj, key, value)) {
+		json_decref(*obj);
+		*obj = NULL;
+	} else if (!*obj) {
+		json_decref(value);
+	}
+}
+
+/* ---- the parts */
+
+static void set_metrics(json_t **obj, const uint64_t value[VML_NMETRICS], uint64_t have)
+{
+	unsigned int m;
+
+	for (m = 0; m < VML_NMETRICS; m++)
+		if (have & VML_METRIC_BIT(m))
+			set(obj, vml_metric_info(m)->key, vml_json_u64(value[m]));
+}
+
+static void set_row_keys(json_t **obj, const struct vml_row *row, enum vml_scope scope, bool identity)
+{
+	const struct vml_row_key *k;
+
+	for (k = vml_row_keys; k->key; k++)
+		if (k->scopes & ON(scope) && (k->identity || !identity))
+			set(obj, k->key, k->get(row));
+}
+
+static json_t *object_of(const struct vml_snapshot_key *keys, const struct vml_snapshot *d)
+{
+	json_t *obj = json_object();
+
+	for (; keys->key; keys++)
+		set(&obj, keys->key, keys->get(d));
+	return obj;
+}
+
+static json_t *backend_object(const struct vml_caps *caps)
+{
+	json_t *obj = json_object(), *has = json_object();
+	unsigned int i;
+
+	if (!caps) {
+		json_decref(has);
+		return obj;
+	}
+	for (i = 0; i < VML_NCAPS; i++)
+		if (caps->cap[i].state != VML_CAP_UNKNOWN)
+			set(&has, caps->cap[i].name, json_boolean(caps->cap[i].state == VML_CAP_YES));
+	set(&obj, "name", json_string(caps->backend));
+	set(&obj, "detail", json_string(caps->detail));
+	set(&obj, "duty", json_integer(1));
+	set(&obj, "capabilities", has);
+	return obj;
+}
+
+static json_t *totals_object(const struct vml_snapshot *d)
+{
+	json_t *obj = json_object();
+
+	set_metrics(&obj, d->total, d->have[VML_PROCESS]);
+	return obj;
+}
+
+static json_t *loss_object(const struct vml_snapshot *d)
+{
+	json_t *obj = json_object();
+	size_t i;
+
+	for (i = 0; i < d->nloss; i++)
+		set(&obj, d->loss[i].cause, vml_json_u64(d->loss[i].count));
+	return obj;
+}
+
+static json_t *bucket_array(const struct vml_tally *t)
+{
+	json_t *all = json_array();
+	uint32_t i;
+
+	for (i = 0; all && i < t->n; i++) {
+		json_t *pair;
+
+		if (!t->cell[i].index) /* the zero bucket has a key of its own */
+			continue;
+		pair = json_pack("[i,I]", (int)t->cell[i].index + VML_HIST_FIRST_K, (json_int_t)t->cell[i].count);
+		if (!pair || json_array_append_new(all, pair)) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	return all;
+}
+
+/* @row: NULL for the whole host. */
+static json_t *histogram_object(const struct vml_row *row, enum vml_scope scope, unsigned int which,
+				const struct vml_hist *h)
+{
+	json_t *obj = json_object();
+
+	set(&obj, "scope", json_string(row ? vml_scope_names[scope] : "host"));
+	if (row)
+		set_row_keys(&obj, row, scope, true);
+	set(&obj, "lock", json_string(vml_hist_name(which)));
+	set(&obj, "schema", json_integer(VML_HIST_SCHEMA));
+	set(&obj, "zero_count", vml_json_u64(vml_tally_get(&h->bucket, 0)));
+	set(&obj, "buckets", bucket_array(&h->bucket));
+	set(&obj, "sum_ns", vml_json_u64(h->sum_ns));
+	set(&obj, "count", vml_json_u64(h->count));
+	if (h->max_ns)
+		set(&obj, "max_ns", vml_json_u64(h->max_ns));
+	return obj;
+}
+
+/* ---- the arrays */
+
+struct ranked {
+	const struct vml_row **row;
+	size_t n;
+};
+
+static void put_rows(struct writer *w, const struct vml_snapshot *d, enum vml_scope scope, const struct ranked *rows)
+{
+	size_t i;
+
+	put_key(w, vml_scope_keys[scope]);
+	put_open(w, '[');
+	for (i = 0; i < rows->n && !w->error; i++) {
+		json_t *obj = json_object();
+
+		set_row_keys(&obj, rows->row[i], scope, false);
+		set_metrics(&obj, rows->row[i]->value, d->have[scope]);
+		put_comma(w);
+		put_value(w, obj);
+	}
+	put_close(w, ']');
+}
+
+/* Of all processes, whatever the limit, so that they add up to the fallbacks of totals. */
+static void put_reasons(struct writer *w, const struct vml_snapshot *d)
+{
+	size_t i;
+	uint32_t k;
+
+	put_key(w, "reasons");
+	put_open(w, '[');
+	for (i = 0; i < d->rows[VML_PROCESS].n; i++) {
+		const struct vml_row *row = &d->rows[VML_PROCESS].row[i];
+
+		for (k = 0; k < row->reasons.n && !w->error; k++) {
+			const struct vml_cell *cell = &row->reasons.cell[k];
+			const char *name = vml_reason_name(cell->index / 2);
+			json_t *obj = json_object();
+
+			set_row_keys(&obj, row, VML_PROCESS, true);
+			set(&obj, "reason", json_string(name ? name : "unknown"));
+			set(&obj, "certainty", json_string(cell->index % 2 == VML_EXACT ? "exact" : "inferred"));
+			set(&obj, "count", vml_json_u64(cell->count));
+			put_comma(w);
+			put_value(w, obj);
+		}
+	}
+	put_close(w, ']');
+}
+
+static void put_histograms(struct writer *w, const struct vml_snapshot *d, const struct ranked rows[VML_NSCOPES])
+{
+	unsigned int scope, h;
+	size_t i;
+
+	put_key(w, "histograms");
+	put_open(w, '[');
+	for (h = 0; h < VML_HISTS; h++) {
+		if (!vml_knows(d, vml_hist_metrics[h]))
+			continue;
+		put_comma(w);
+		put_value(w, histogram_object(NULL, VML_PROCESS, h, &d->hist[h]));
+	}
+	for (scope = 0; scope < VML_NSCOPES; scope++)
+		for (i = 0; i < rows[scope].n && !w->error; i++)
+			for (h = 0; h < VML_HISTS; h++) {
+				if (!rows[scope].row[i]->hist[h].count)
+					continue;
+				put_comma(w);
+				put_value(w,
+					  histogram_object(rows[scope].row[i], scope, h, &rows[scope].row[i]->hist[h]));
+			}
+	put_close(w, ']');
+}
+
+int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view)
+{
+	struct writer w = { .out = out };
+	struct ranked rows[VML_NSCOPES];
+	const struct vml_snapshot_key *k;
+	unsigned int scope;
+	int err;
+
+	for (scope = 0; scope < VML_NSCOPES; scope++) {
+		err = vml_view_rank(delta, view, scope, &rows[scope].row, &rows[scope].n);
+		if (err)
+			return err;
+	}
+	put_open(&w, '{');
+	for (k = vml_top_keys; k->key; k++) {
+		put_key(&w, k->key);
+		put_value(&w, k->get(delta));
+	}
+	put_key(&w, "host");
+	put_value(&w, object_of(vml_host_keys, delta));
+	put_key(&w, "backend");
+	put_value(&w, backend_object(delta->caps));
+	put_key(&w, "totals");
+	put_value(&w, totals_object(delta));
+	for (scope = 0; scope < VML_NSCOPES; scope++)
+		put_rows(&w, delta, scope, &rows[scope]);
+	if (delta->have_reasons)
+		put_reasons(&w, delta);
+	put_histograms(&w, delta, rows);
+	put_key(&w, "loss");
+	put_value(&w, loss_object(delta));
+	put_key(&w, "self");
+	put_value(&w, object_of(vml_self_keys, delta));
+	put_close(&w, '}');
+	fputc('\n', out);
+	return w.error ? w.error : ferror(out) ? -EIO : 0;
+}

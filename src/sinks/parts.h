@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMALOCK_SINKS_PARTS_H
+#define VMALOCK_SINKS_PARTS_H
+/* What the sinks share (src/sinks/parts.c). */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmalock/sink.h"
+
+/* Length of the interval of a delta in seconds, never 0. */
+double vml_seconds(const struct vml_snapshot *delta);
+/* The host-wide number of @m is known. */
+bool vml_knows(const struct vml_snapshot *delta, enum vml_metric m);
+/* "12,345", "0.5": a count or rate in full. Returns @buf. */
+char *vml_grouped(char *buf, size_t n, double v);
+/* Puts a space between number and unit, "99.97%" to "99.97 %", in a buffer of @n bytes. Returns @buf. */
+char *vml_spaced(char *buf, size_t n);
+/* The rows of a view, ranked; -ENOMEM. */
+int vml_view_rank(struct vml_snapshot *delta, const struct vml_view *view, enum vml_scope scope,
+		  const struct vml_row ***ret_rows, size_t *ret_n);
+
+#endif

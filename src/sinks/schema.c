@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The JSON Schema of what json.c writes, from the same tables. */
+#include <errno.h>
+
+#include "vmalock/sink.h"
+#include "keys.h"
+
+static json_t *type_schema(enum vml_json_type type)
+{
+	switch (type) {
+	case VML_JSON_INTEGER:
+		return json_pack("{s:s,s:i}", "type", "integer", "minimum", 0);
+	case VML_JSON_STRING:
+		return json_pack("{s:s}", "type", "string");
+	case VML_JSON_BOOLEAN:
+		return json_pack("{s:s}", "type", "boolean");
+	case VML_JSON_DECIMAL:
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^[0-9]+$");
+	case VML_JSON_ADDRESS:
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^0x[0-9a-f]+$");
+	case VML_JSON_TIME:
+		return json_pack("{s:s,s:s}", "type", "string", "format", "date-time");
+	}
+	return NULL;
+}
+
+/* An object under construction; a failure leaves properties NULL, which json_pack refuses at the end. */
+struct object {
+	json_t *properties, *required;
+};
+
+static struct object object_new(void)
+{
+	return (struct object){ .properties = json_object(), .required = json_array() };
+}
+
+/* Takes @value. */
+static void add(struct object *o, const char *key, json_t *value, const char *help, bool required)
+{
+	if (help && value)
+		json_object_set_new(value, "description", json_string(help));
+	if (!value || json_object_set_new(o->properties, key, value) ||
+	    (required && json_array_append_new(o->required, json_string(key)))) {
+		json_decref(o->properties);
+		o->properties = NULL;
+	}
+}
+
+static json_t *object_end(struct object *o)
+{
+	return json_pack("{s:s,s:o,s:o}", "type", "object", "properties", o->properties, "required", o->required);
+}
+
+static void add_keys(struct object *o, const struct vml_snapshot_key *k)
+{
+	for (; k->key; k++)
+		add(o, k->key, type_schema(k->type), k->help, k->always);
+}
+
+static void add_metrics(struct object *o)
+{
+	unsigned int m;
+
+	for (m = 0; m < VML_NMETRICS; m++)
+		add(o, vml_metric_info(m)->key, type_schema(VML_JSON_INTEGER), vml_metric_info(m)->help, false);
+}
+
+static json_t *keys_schema(const struct vml_snapshot_key *keys)
+{
+	struct object o = object_new();
+
+	add_keys(&o, keys);
+	return object_end(&o);
+}
+
+static json_t *map_schema(enum vml_json_type type)
+{
+	return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", type_schema(type));
+}
+
+static json_t *backend_schema(void)
+{
+	struct object o = object_new();
+
+	add(&o, "name", type_schema(VML_JSON_STRING), "Set of hooks in use.", true);
+	add(&o, "detail", type_schema(VML_JSON_STRING), "How much of it.", true);
+	add(&o, "duty", json_pack("{s:s,s:i,s:i}", "type", "number", "minimum", 0, "maximum", 1),
+	    "Share of the interval in which the hooks on every fault were attached.", true);
+	add(&o, "capabilities", map_schema(VML_JSON_BOOLEAN),
+	    "What can be seen; a key is absent when that could not be tried.", true);
+	return object_end(&o);
+}
+
+static json_t *totals_schema(void)
+{
+	struct object o = object_new();
+
+	add_metrics(&o);
+	return object_end(&o);
+}
+
+static void add_row_keys(struct object *o, unsigned int scopes, bool identity)
+{
+	const struct vml_row_key *k;
+
+	for (k = vml_row_keys; k->key; k++)
+		if (k->scopes & scopes && (k->identity || !identity))
+			add(o, k->key, type_schema(k->type), k->help, k->always && (k->scopes & scopes) == scopes);
+}
+
+static json_t *array_schema(struct object *items)
+{
+	return json_pack("{s:s,s:o}", "type", "array", "items", object_end(items));
+}
+
+static json_t *rows_schema(enum vml_scope scope)
+{
+	struct object o = object_new();
+
+	add_row_keys(&o, ON(scope), false);
+	add_metrics(&o);
+	return array_schema(&o);
+}
+
+static json_t *reasons_schema(void)
+{
+	struct object o = object_new();
+	json_t *names = json_array();
+	unsigned int i;
+
+	for (i = 0; i < vml_reason_count(); i++)
+		json_array_append_new(names, json_string(vml_reason_name(i)));
+	json_array_append_new(names, json_string("unknown"));
+	add_row_keys(&o, ON(VML_PROCESS), true);
+	add(&o, "reason", json_pack("{s:o}", "enum", names), "Why faults took mmap_lock.", true);
+	add(&o, "certainty", json_pack("{s:[s,s]}", "enum", "exact", "inferred"), NULL, true);
+	add(&o, "count", type_schema(VML_JSON_INTEGER), NULL, true);
+	return array_schema(&o);
+}
+
+static json_t *histograms_schema(void)
+{
+	struct object o = object_new();
+	json_t *locks = json_array();
+	unsigned int i;
+
+	for (i = 0; i < VML_HISTS; i++)
+		json_array_append_new(locks, json_string(vml_hist_name(i)));
+	add(&o, "scope",
+	    json_pack("{s:[s,s,s,s]}", "enum", "host", vml_scope_names[0], vml_scope_names[1], vml_scope_names[2]),
+	    "What it is of; the identity of a row follows.", true);
+	for (i = 0; vml_row_keys[i].key; i++)
+		if (vml_row_keys[i].identity)
+			add(&o, vml_row_keys[i].key, type_schema(vml_row_keys[i].type), vml_row_keys[i].help, false);
+	add(&o, "lock", json_pack("{s:o}", "enum", locks), "What was measured.", true);
+	add(&o, "schema", json_pack("{s:i}", "const", 2),
+	    "Prometheus native histogram: bounds are 2^(index/4) seconds.", true);
+	add(&o, "zero_count", type_schema(VML_JSON_INTEGER), "Up to 2^-24 s (59.6 ns).", true);
+	add(&o, "buckets",
+	    json_pack("{s:s,s:{s:s,s:[{s:s},{s:s,s:i}],s:b,s:i}}", "type", "array", "items", "type", "array",
+		      "prefixItems", "type", "integer", "type", "integer", "minimum", 1, "items", 0, "minItems", 2),
+	    "[index, count]: durations over 2^((index-1)/4) s up to 2^(index/4) s; index 29 is all over 128 s.", true);
+	add(&o, "sum_ns", type_schema(VML_JSON_INTEGER), NULL, true);
+	add(&o, "count", type_schema(VML_JSON_INTEGER), NULL, true);
+	add(&o, "max_ns", type_schema(VML_JSON_INTEGER), "Where it is known exactly.", false);
+	return array_schema(&o);
+}
+
+int vml_json_schema_write(FILE *out)
+{
+	struct object o = object_new();
+	unsigned int scope;
+	json_t *schema;
+	int err;
+
+	add_keys(&o, vml_top_keys);
+	add(&o, "schema", json_pack("{s:i}", "const", VML_JSON_SCHEMA), vml_top_keys[0].help, false);
+	add(&o, "host", keys_schema(vml_host_keys), NULL, true);
+	add(&o, "backend", backend_schema(), NULL, true);
+	add(&o, "totals", totals_schema(), "Of all processes; limits and sorting do not change them.", true);
+	for (scope = 0; scope < VML_NSCOPES; scope++)
+		add(&o, vml_scope_keys[scope], rows_schema(scope), "Rows that changed; all of them with -l 0.", true);
+	add(&o, "reasons", reasons_schema(), "By process, whatever the limit: their sum is the fallbacks of totals.",
+	    false);
+	add(&o, "histograms", histograms_schema(), "Of the host and of each printed row that has any.", true);
+	add(&o, "loss", map_schema(VML_JSON_INTEGER), "Events that were not counted, by cause.", true);
+	add(&o, "self", keys_schema(vml_self_keys), "What this program took.", true);
+	schema = json_pack(
+		"{s:s,s:s,s:s,s:s,s:o,s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
+		"vmalock interval", "description",
+		"One object per interval and line. Keys end in their unit; a key whose value is unknown is absent.",
+		"type", "object", "properties", o.properties, "required", o.required);
+	if (!schema)
+		return -ENOMEM;
+	err = json_dumpf(schema, out, JSON_INDENT(2)) || fputc('\n', out) == EOF ? -EIO : 0;
+	json_decref(schema);
+	return err;
+}

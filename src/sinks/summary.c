@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The lines under the verdict, and what an empty table says. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmalock/base.h"
+#include "vmalock/caps.h"
+#include "vmalock/snapshot.h"
+#include "vmalock/sink.h"
+#include "parts.h"
+
+struct line {
+	char *buf;
+	size_t n, len;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *l, const char *fmt, ...)
+{
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(l->buf + l->len, l->n - l->len, fmt, ap);
+	va_end(ap);
+	if (len > 0)
+		l->len = l->len + (size_t)len < l->n ? l->len + (size_t)len : l->n - 1;
+}
+
+static const char *separator(const struct line *l)
+{
+	return l->len ? ", " : "";
+}
+
+static void host_line(struct line *l, const struct vml_snapshot *d)
+{
+	add(l, "%s, Linux %s %s, %u %s", d->host.name, d->host.kernel, d->host.machine, d->host.cpus,
+	    d->host.cpus == 1 ? "CPU" : "CPUs");
+	if (d->caps && d->caps->backend[0])
+		add(l, ", %s backend", d->caps->backend);
+}
+
+static void rate(struct line *l, const struct vml_snapshot *d, enum vml_metric m, const char *what)
+{
+	char buf[32];
+
+	if (vml_knows(d, m))
+		add(l, "%s%s %s/s", separator(l), vml_fmt_count(buf, sizeof(buf), (double)d->total[m] / vml_seconds(d)),
+		    what);
+	else
+		add(l, "%s- %s/s", separator(l), what);
+}
+
+static void rates_line(struct line *l, const struct vml_snapshot *d)
+{
+	char buf[32];
+
+	rate(l, d, VML_FAULTS, "faults");
+	rate(l, d, VML_HITS, "hits");
+	rate(l, d, VML_FALLBACKS, "fallbacks");
+	rate(l, d, VML_BYPASSES, "bypasses");
+	if (vml_knows(d, VML_WAIT_NS))
+		add(l, ", %s/s waited", vml_fmt_ns(buf, sizeof(buf), (double)d->total[VML_WAIT_NS] / vml_seconds(d)));
+	else
+		add(l, ", - waited");
+}
+
+static int more_lost(const void *a, const void *b)
+{
+	const struct vml_loss *const *x = a, *const *y = b;
+
+	if ((*x)->count != (*y)->count)
+		return (*x)->count < (*y)->count ? 1 : -1;
+	return strcmp((*x)->cause, (*y)->cause);
+}
+
+static void loss_line(struct line *l, const struct vml_snapshot *d)
+{
+	const struct vml_loss **lost = calloc(d->nloss ? d->nloss : 1, sizeof(*lost));
+	char buf[32];
+	size_t i, n = 0;
+
+	if (!lost) {
+		add(l, "out of memory");
+		return;
+	}
+	for (i = 0; i < d->nloss; i++)
+		if (d->loss[i].count)
+			lost[n++] = &d->loss[i];
+	qsort(lost, n, sizeof(*lost), more_lost);
+	for (i = 0; i < n; i++)
+		add(l, "%s%s %s", separator(l), vml_grouped(buf, sizeof(buf), (double)lost[i]->count), lost[i]->cause);
+	free(lost);
+}
+
+static void cost_line(struct line *l, const struct vml_snapshot *d)
+{
+	const struct vml_self *self = &d->self;
+	char buf[32];
+
+	add(l, "%s of a CPU", vml_fmt_percent(buf, sizeof(buf), (double)self->cpu_ns / 1e9 / vml_seconds(d)));
+	add(l, ", %s resident", vml_fmt_bytes(buf, sizeof(buf), (double)self->rss_bytes));
+	if (!self->from_bpf)
+		return;
+	add(l, ", %s maps", vml_fmt_bytes(buf, sizeof(buf), (double)self->map_bytes));
+	add(l, ", %s BPF runs/s", vml_fmt_count(buf, sizeof(buf), (double)self->bpf_runs / vml_seconds(d)));
+	if (self->foreign_mmap_locks)
+		add(l, ", %s foreign mmap_lock (a bug)",
+		    vml_fmt_count(buf, sizeof(buf), (double)self->foreign_mmap_locks));
+}
+
+char *vml_summary(const struct vml_snapshot *delta, enum vml_summary line, char *buf, size_t n)
+{
+	struct line l = { .buf = buf, .n = n };
+
+	buf[0] = '\0';
+	switch (line) {
+	case VML_SUMMARY_HOST:
+		host_line(&l, delta);
+		break;
+	case VML_SUMMARY_RATES:
+		rates_line(&l, delta);
+		break;
+	case VML_SUMMARY_LOSS:
+		loss_line(&l, delta);
+		break;
+	case VML_SUMMARY_COST:
+		cost_line(&l, delta);
+		break;
+	}
+	return buf;
+}
+
+char *vml_empty_text(const struct vml_snapshot *d, enum vml_scope scope, char *buf, size_t n)
+{
+	static const char *const what[] = { "process", "thread", "memory area" };
+	char seconds[32];
+
+	if (!d->interval_ns)
+		snprintf(buf, n, "The first interval is not over yet.");
+	else if (scope == VML_VMA && d->caps && !vml_caps_has(d->caps, VML_CAP_VMA_IDENTITY))
+		snprintf(buf, n, "Faults cannot be told apart by VMA on this host; vmalock doctor says why.");
+	else if (!d->have[scope])
+		snprintf(buf, n, "Nothing is known by %s on this host; vmalock doctor says why.", what[scope]);
+	else
+		snprintf(buf, n, "No %s%s had a page fault%s in the last %s.", d->selected ? "selected " : "",
+			 what[scope], scope == VML_VMA ? "" : " or took mmap_lock",
+			 vml_spaced(vml_fmt_ns(seconds, sizeof(seconds), (double)d->interval_ns), sizeof(seconds)));
+	return buf;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMALOCK_TUI_SCREEN_H
+#define VMALOCK_TUI_SCREEN_H
+/*
+ * The state of the screen, private to src/tui.  Everything but term.c and
+ * loop.c is pure: keys change the state, views draw it on a canvas.
+ *
+ *	loop.c	takes snapshots, reads keys, draws        term.c	ncurses
+ *	data.c	which delta is shown, which row is meant  list.c	the rows of a table
+ *	keys.c	what each key does                        prompt.c	lines that are typed
+ *	frame.c	everything around a view                  view_*.c	the views
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmalock/snapshot.h"
+#include "canvas.h"
+#include "tui.h"
+
+enum tui_view {
+	TUI_PROCESSES,
+	TUI_THREADS,
+	TUI_VMAS,
+	TUI_REASONS,
+	TUI_HISTOGRAM,
+	TUI_DOCTOR,
+	TUI_HELP,
+	TUI_NVIEWS,
+};
+
+/* Keys are Unicode, and these. */
+enum tui_key {
+	TUI_KEY_NONE = 0,
+	TUI_KEY_CTRL_U = 0x15,
+	TUI_KEY_ESC = 0x1b,
+	TUI_KEY_SPECIAL = 0x110000,
+	TUI_KEY_UP,
+	TUI_KEY_DOWN,
+	TUI_KEY_PAGE_UP,
+	TUI_KEY_PAGE_DOWN,
+	TUI_KEY_HOME,
+	TUI_KEY_END,
+	TUI_KEY_ENTER,
+	TUI_KEY_BACKSPACE,
+	TUI_KEY_TAB,
+	TUI_KEY_BACKTAB,
+	TUI_KEY_F1,
+	TUI_KEY_F4,
+	TUI_KEY_F6,
+	TUI_KEY_F10,
+	TUI_KEY_RESIZE,
+	TUI_KEY_OTHER,
+};
+
+/* What the views are about; Enter goes in, Backspace out. */
+enum tui_focus { TUI_HOST, TUI_CGROUP, TUI_PROCESS, TUI_THREAD, TUI_VMA };
+
+struct tui_cursor {
+	size_t at; /* index of the selected row, or first line of a text */
+	size_t top; /* first row on the screen */
+};
+
+struct tui_place {
+	enum tui_focus focus;
+	struct vml_id id; /* of what the focus is on; of a cgroup: see fold.c */
+	char label[192];
+	enum tui_view view, back; /* back: where help and doctor were asked for */
+	struct tui_cursor cursor[TUI_NVIEWS];
+};
+#define TUI_DEPTH 6
+
+enum tui_mode {
+	TUI_MODE_VIEW,
+	TUI_MODE_SORT, /* a list of columns instead of the view */
+	TUI_MODE_SEARCH, /* these have a line that is typed */
+	TUI_MODE_FILTER,
+	TUI_MODE_USER,
+	TUI_MODE_INTERVAL,
+};
+
+/* The last two snapshots. */
+struct tui_pair {
+	struct vml_snapshot *prev, *cur; /* NULL: not taken yet */
+};
+
+struct tui {
+	struct vml_tui_options o;
+	bool utf8;
+
+	struct tui_pair live, frozen; /* frozen: what is shown while paused */
+	struct vml_snapshot *delta; /* of the shown pair; NULL: the first interval is not over */
+	struct vml_snapshot *folded; /* delta by cgroup; made when asked for */
+	bool paused, quit;
+	uint64_t interval_ns;
+	bool interval_changed;
+	struct vml_filter filter; /* of the delta; o.filter and the user typed */
+	char user[64]; /* as typed; "": what the options say */
+
+	struct tui_place place[TUI_DEPTH];
+	int depth; /* index of the current place */
+	bool counts, follow, fold; /* counts: of the interval, not per second */
+	struct vml_id followed;
+	const struct vml_column *sort[VML_NSCOPES]; /* NULL: fallbacks, then faults */
+	bool invert[VML_NSCOPES];
+	char row_filter[128], search[128];
+
+	enum tui_mode mode;
+	char typed[128];
+	size_t sort_at, sort_top; /* in the list of columns */
+	char message[192]; /* until the next key */
+
+	const struct vml_row **row; /* of the table that is shown */
+	size_t nrows, rows_max;
+	bool list_stale;
+	int page; /* rows of the view when it was drawn */
+};
+
+static inline struct tui_place *tui_here(struct tui *t)
+{
+	return &t->place[t->depth];
+}
+
+static inline struct tui_cursor *tui_cursor(struct tui *t)
+{
+	return &tui_here(t)->cursor[tui_here(t)->view];
+}
+
+/* A copy of clean text that is cut between characters. */
+void tui_copy(char *dst, size_t n, const char *text);
+
+/* ---- data.c */
+
+/* What is shown: the delta, or the snapshot before there is one. */
+struct vml_snapshot *tui_shown(struct tui *t);
+/* Takes over @s as the newest snapshot. -ENOMEM */
+int tui_data_add(struct tui *t, struct vml_snapshot *s);
+/* Makes the delta again: the filter changed. -ENOMEM */
+int tui_data_refresh(struct tui *t);
+int tui_data_pause(struct tui *t, bool pause);
+void tui_data_free(struct tui *t);
+
+/* What the reasons and the histograms are of. */
+struct tui_subject {
+	const struct vml_hist *hist; /* [VML_HISTS]; NULL: it is gone */
+	const struct vml_tally *reasons;
+	bool known[VML_HISTS];
+	char label[256];
+};
+void tui_subject(struct tui *t, struct tui_subject *ret);
+/* The rows of processes added up by cgroup; see fold.c for their identity. -ENOMEM */
+int tui_fold(const struct vml_snapshot *delta, struct vml_snapshot **ret);
+struct vml_id tui_fold_id(const char *cgroup);
+
+/* ---- list.c: the rows of the table in view */
+
+bool tui_is_table(enum tui_view v);
+enum vml_scope tui_scope(enum tui_view v);
+/* The table in view shows cgroups instead of processes. */
+bool tui_is_folded(struct tui *t);
+/* The column it is sorted by. */
+const struct vml_column *tui_sort_column(struct tui *t, enum vml_scope scope);
+/* Makes t->row again when it is stale, and puts the cursor where it belongs. -ENOMEM */
+int tui_list_update(struct tui *t);
+const struct vml_row *tui_selected(struct tui *t);
+/* Text of the row contains @what, whatever the case. */
+bool tui_row_matches(const struct vml_row *r, enum vml_scope scope, const char *what);
+/*
+ * Columns that fit @width in display order, the last one always; one that
+ * nothing is known of gives way to one that is known.  Returns how many.
+ */
+#define TUI_COLUMNS_MAX 32
+struct tui_shown_column {
+	const struct vml_column *column;
+	int col, width;
+};
+size_t tui_list_columns(struct tui *t, int width, struct tui_shown_column ret[TUI_COLUMNS_MAX]);
+
+/* ---- keys.c, prompt.c */
+
+/* -ENOMEM */
+int tui_key(struct tui *t, int key);
+int tui_prompt_key(struct tui *t, int key);
+int tui_sort_key(struct tui *t, int key);
+void tui_prompt_open(struct tui *t, enum tui_mode mode);
+const char *tui_prompt_label(enum tui_mode mode);
+void tui_search_next(struct tui *t);
+void tui_sort_set(struct tui *t, const struct vml_column *c);
+/* Moves a cursor in @n rows of which @page are shown. False: no key of movement. */
+bool tui_move(struct tui_cursor *cursor, size_t n, int page, int key);
+
+/* Keys with what they do, and a line of the help. */
+struct tui_binding {
+	const char *keys, *help;
+	int (*act)(struct tui *t, int key); /* NULL: tui_move() */
+	int key[8];
+};
+extern const struct tui_binding tui_bindings[]; /* ended by NULL */
+
+/* ---- frame.c, view_*.c */
+
+/* Draws everything. -ENOMEM */
+int tui_draw(struct tui *t, struct tui_canvas *c);
+void tui_draw_table(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+void tui_draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+void tui_draw_histogram(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+void tui_draw_doctor(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+void tui_draw_help(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+void tui_draw_sort(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+
+/* First row to show so that @at is seen; remembers it in *@top. */
+size_t tui_scroll(size_t *top, size_t at, size_t n, int page);
+
+/* ---- term.c */
+
+/* 0 or -EIO when the terminal is not to be had. */
+int tui_term_open(bool colour);
+void tui_term_close(void);
+void tui_term_size(int *rows, int *cols);
+void tui_term_draw(const struct tui_canvas *c);
+/* The next key that was pressed, TUI_KEY_NONE when there is none. */
+int tui_term_key(void);
+#endif

@@ -1,0 +1,348 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The command line of vmalocktop, on an invented source; no root needed.
+
+bats_require_minimum_version 1.5.0
+
+BUILD=${BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$BATS_TEST_DIRNAME/../../$BUILD
+top=$BUILD/tests/vmalocktop-fake
+
+setup()
+{
+	[ -x "$top" ] || skip "$top is not built"
+	unset "${!VML_FAKE_@}"
+	export LC_ALL=C.UTF-8
+}
+
+# usage_error TEXT ARGS...: exit 2, nothing on stdout, one line on stderr that has TEXT
+usage_error()
+{
+	local text=$1
+	shift
+	run -2 --separate-stderr "$top" "$@"
+	[ -z "$output" ] || { echo "stdout: $output"; return 1; }
+	[ "${#stderr_lines[@]}" = 1 ] || { echo "stderr: $stderr"; return 1; }
+	[[ $stderr == "vmalocktop: "* && $stderr == *"$text"* ]] || { echo "stderr: $stderr"; return 1; }
+}
+
+# json ARGS...: one object of one short interval
+json()
+{
+	run -0 --separate-stderr "$top" -j -d 0.01 -n 1 "$@"
+	[ "${#lines[@]}" = 1 ]
+	[ -z "$stderr" ] || { echo "stderr: $stderr"; return 1; }
+}
+
+# says QUERY VALUE: of the last object
+says()
+{
+	local is
+	is=$(jq -c "$1" <<<"$output")
+	[ "$is" = "$2" ] || { echo "$1 is $is, should be $2"; return 1; }
+}
+
+# text ARGS...: one batch
+text()
+{
+	run -0 --separate-stderr "$top" -b -d 0.01 -n 1 "$@"
+	[ -z "$stderr" ] || { echo "stderr: $stderr"; return 1; }
+}
+
+# column N: of the rows of the table of the last batch
+column()
+{
+	awk -v n="$1" '/COMMAND$/ { rows = 1; next } !NF { rows = 0 } rows { print $n }' <<<"$output" | paste -sd' '
+}
+
+# ---- help, version, usage
+
+@test "--help has the options and examples" {
+	run -0 --separate-stderr "$top" --help
+	[ -z "$stderr" ]
+	for option in -b -d -i -H -j -l -n -p -s -u --backend --btf --cgroup --version; do
+		[[ $output == *"$option"* ]] || { echo "no $option"; return 1; }
+	done
+	[[ $output == *Examples:* ]]
+	[[ $output == *"sudo vmalocktop -b -n 3"* ]]
+	run -0 "$top" -h
+	[[ $output == *Examples:* ]]
+}
+
+@test "--version is one line" {
+	run -0 --separate-stderr "$top" --version
+	[[ $output =~ ^vmalocktop\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+	run -0 "$top" -V
+	[[ $output =~ ^vmalocktop\ [0-9] ]]
+}
+
+@test "wrong options: exit 2 and one line" {
+	usage_error "--nonsense" --nonsense
+	usage_error "'x'" -x
+	usage_error "'d'" -d
+	usage_error "-d" -d 0
+	usage_error "-d" -d abc
+	usage_error "-d" -d 1x
+	usage_error "-d" -d -1
+	usage_error "-i" -i 100000
+	usage_error "-n" -n x
+	usage_error "-n" -n -1
+	usage_error "-l" -l x
+	usage_error "-p" -p 1,x
+	usage_error "-p" -p ""
+	usage_error "-p" -p 1,,2
+	usage_error "no user 'no-such-user'" -u no-such-user
+	usage_error "begins with /" --cgroup system.slice
+	usage_error "--backend" --backend magic
+	usage_error "unexpected argument 'extra'" extra
+	usage_error "fallbacks" -b -s nonsense
+	usage_error "no column 'tid'" -b -s tid
+	usage_error "no column 'nonsense'" -j -s nonsense
+	usage_error "ambiguous" --ba
+}
+
+@test "failures of the source: exit 1, and 4 when the kernel cannot be observed" {
+	VML_FAKE_ERROR=perm run -1 --separate-stderr "$top" -b -n 1
+	[ -z "$output" ]
+	[ "$stderr" = "vmalocktop: cannot load BPF programs: CAP_BPF and CAP_PERFMON are missing (you are uid 1000). Use sudo." ]
+	VML_FAKE_ERROR=unsupported run -4 --separate-stderr "$top" -j -n 1
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "vmalocktop: this kernel "* ]]
+	run -1 --separate-stderr "$top" -b -n 1 --backend fentry
+	[[ $stderr == "vmalocktop: "*fentry* ]]
+	VML_FAKE_NEXT_ERROR=1 run -1 --separate-stderr "$top" -b -n 1
+	[ "${#stderr_lines[@]}" = 1 ]
+	VML_FAKE_NEXT_ERROR=3 run -1 --separate-stderr "$top" -b -d 0.01 -n 5
+	[ "${#stderr_lines[@]}" = 1 ]
+	[ "$(grep -c '^healthy:' <<<"$output")" = 1 ]
+}
+
+# ---- batches
+
+@test "-b: verdict, header, table, reasons, times" {
+	text
+	[[ ${lines[0]} == "healthy: 95.59 % of 12,671 faults/s hit; "* ]]
+	[[ ${lines[0]} == *"reasons are inferred" ]]
+	[[ ${lines[1]} == "time   2025-03-01T12:00:01.123456789Z, over 1.0 s" ]]
+	[[ ${lines[2]} == "host   fakehost, Linux 6.12.0-fake x86_64, 8 CPUs, tracepoint backend" ]]
+	[[ ${lines[3]} == "rates  12.7k faults/s, 12.1k hits/s, 559 fallbacks/s, 326 bypasses/s, 150ms/s waited" ]]
+	[[ ${lines[4]} == "cost   1.20% of a CPU, 14M resident, 22M maps, 20.0k BPF runs/s" ]]
+	[ "$(column 1)" = "1200 2345 4242" ]
+	grep -qE '^write_locked +inferred +193 +34.53% ' <<<"$output"
+	grep -qE '^read wait +559 +520ns +110us +900us +16ms$' <<<"$output"
+	! grep -q '^lost' <<<"$output"
+}
+
+@test "without -b too, when the output is no terminal" {
+	run -0 --separate-stderr "$top" -d 0.01 -n 1
+	[[ ${lines[0]} == healthy:* ]]
+}
+
+@test "-n prints so many batches; a source that ends ends it" {
+	run -0 --separate-stderr "$top" -b -d 0.01 -n 3
+	[ "$(grep -c '^healthy:' <<<"$output")" = 3 ]
+	[ "$(grep -c '^time ' <<<"$output")" = 3 ]
+	grep -q 'T12:00:03' <<<"$output"
+	VML_FAKE_END=3 run -0 --separate-stderr "$top" -b -d 0.01
+	[ "$(grep -c '^healthy:' <<<"$output")" = 2 ]
+	[ -z "$stderr" ]
+}
+
+@test "-l, -s, -H, -p, -u, --cgroup" {
+	text -l 1
+	[ "$(column 1)" = 1200 ]
+	text -l 0
+	[ "$(column 1)" = "1200 2345 4242 900" ]
+	text -s pid -l 2
+	[ "$(column 1)" = "1200 2345" ]
+	text -s write_hold
+	[ "$(column 1)" = "2345 1200 4242" ]
+	text -s mmap_write_hold_ns
+	[ "$(column 1)" = "2345 1200 4242" ]
+	text -H -l 3
+	[ "$(column 1)" = "1201 1200 1202" ]
+	text -p 4242,7
+	[ "$(column 1)" = "2345 4242" ]
+	[[ ${lines[0]} == *"of 2,507 faults/s hit"*"selected processes only"* ]]
+	text -u nobody
+	[ "$(column 1)" = 1200 ]
+	text -u 1000
+	[ "$(column 1)" = "2345 4242" ]
+	text --cgroup /system.slice
+	[ "$(column 1)" = 1200 ]
+	text -p 900
+	[[ ${lines[0]} == "quiet: no page faults"* ]]
+	grep -q '^No selected process had a page fault' <<<"$output"
+}
+
+@test "loss has a line; nothing at all says so" {
+	VML_FAKE_LOSS=1 text
+	[[ ${lines[0]} == *"; 1,203 events not counted"* ]]
+	grep -q '^lost   1,200 vma_map_full, 3 thread_storage$' <<<"$output"
+	VML_FAKE_EMPTY=1 text
+	[ "${lines[0]}" = "quiet: no page faults" ]
+	grep -q '^No process had a page fault or took mmap_lock in the last 1.0 s.$' <<<"$output"
+}
+
+@test "text from other processes is escaped, and ASCII in the C locale" {
+	text -H
+	[[ $output == *'ev\x1b[2J\\il'* ]]
+	[[ $output == *zürich日本* ]]
+	LC_ALL=C text -H
+	[[ $output == *'z?rich??'* ]]
+	! LC_ALL=C grep -q '[^ -~]' <<<"$output"
+}
+
+@test "SIGTERM and SIGINT end it with 0" {
+	for signal in TERM INT; do
+		# not a background job of an interactive shell: SIGINT would be ignored
+		run -0 --separate-stderr timeout -s "$signal" 0.5 "$BASH" -c 'trap - INT; exec "$0" -b -d 600' "$top" || {
+			[ "$status" = 124 ] # timeout's own
+		}
+		[ -z "$stderr" ]
+	done
+}
+
+@test "SIGTERM ends it also while nobody reads what it prints" {
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	sleep 60 3<>"$BATS_TEST_TMPDIR/pipe" & # keeps it open
+	reader=$!
+	"$top" -j -d 0.001 -l 0 >"$BATS_TEST_TMPDIR/pipe" 3<>"$BATS_TEST_TMPDIR/pipe" &
+	writer=$!
+	blocked()
+	{
+		grep -q pipe_write "/proc/$writer/wchan"
+	}
+	for ((i = 0; i < 50; i++)); do
+		! blocked || break
+		sleep 0.1
+	done
+	kill -TERM "$writer"
+	wait "$writer"
+	kill "$reader"
+}
+
+@test "a reader that goes away ends it quietly" {
+	for format in -b -j; do
+		run -0 --separate-stderr bash -o pipefail -c '"$0" "$1" -d 0.01 -l 0 | head -n 1 >/dev/null' "$top" "$format"
+		[ -z "$stderr" ]
+	done
+}
+
+@test "a full disk is a failure" {
+	[ -w /dev/full ] || skip "no /dev/full"
+	run -1 --separate-stderr bash -c '"$0" -b -d 0.01 -n 2 >/dev/full' "$top"
+	[ "${#stderr_lines[@]}" = 1 ]
+	run -1 --separate-stderr bash -c '"$0" -j -d 0.01 -n 2 >/dev/full' "$top"
+	[ "${#stderr_lines[@]}" = 1 ]
+}
+
+# ---- JSON
+
+@test "-j: one object a line, what the schema says and nothing else" {
+	[ -x "$BUILD/bin/vmalock" ] || skip "no vmalock"
+	"$BUILD/bin/vmalock" schema >"$BATS_TEST_TMPDIR/schema.json"
+	for world in VML_FAKE_LOSS VML_FAKE_MAX VML_FAKE_EXIT VML_FAKE_EMPTY; do
+		env $world=1 "$top" -j -d 0.01 -n 3 -l 0 >"$BATS_TEST_TMPDIR/out.json"
+		[ "$(wc -l <"$BATS_TEST_TMPDIR/out.json")" = 3 ]
+		run -0 jq -rf "$BATS_TEST_DIRNAME/schema.jq" --slurpfile schema "$BATS_TEST_TMPDIR/schema.json" \
+			"$BATS_TEST_TMPDIR/out.json"
+		[ -z "$output" ] || { echo "$output"; return 1; }
+	done
+}
+
+@test "the validator of the test above finds what is wrong" {
+	[ -x "$BUILD/bin/vmalock" ] || skip "no vmalock"
+	"$BUILD/bin/vmalock" schema >"$BATS_TEST_TMPDIR/schema.json"
+	json
+	for spoil in 'del(.host)' '.totals.hits = "1"' '.surprise = 1' '.processes[0].start_ns = 5' 'del(.vmas[0].kind)' \
+		'.histograms[0].buckets[0] = [1]' '.reasons[0].certainty = "perhaps"' '.schema = 2'; do
+		jq -c "$spoil" <<<"$output" >"$BATS_TEST_TMPDIR/bad.json"
+		found=$(jq -rf "$BATS_TEST_DIRNAME/schema.jq" --slurpfile schema "$BATS_TEST_TMPDIR/schema.json" \
+			"$BATS_TEST_TMPDIR/bad.json")
+		[ -n "$found" ] || { echo "not found: $spoil"; return 1; }
+	done
+}
+
+@test "-j: shape and exact values" {
+	json
+	says .schema 1
+	says .interval_ns 1000000000
+	says .time '"2025-03-01T12:00:01.123456789Z"'
+	says .kernel '"6.12.0-fake"'
+	says '.host | [.name, .cpus, .page_size]' '["fakehost",8,4096]'
+	says '.backend | [.name, .detail, .duty, .capabilities.fentry, .capabilities.bpf]' '["tracepoint","default",1,false,true]'
+	says '.backend.capabilities | has("vmstat")' false
+	says '.totals | [.faults, .faults_user, .faults_kernel, .hits, .bypasses, .fallbacks]' '[12671,12345,326,12112,326,559]'
+	says '.totals | .wait_ns == .mmap_read_wait_ns + .mmap_write_wait_ns' true
+	says '[.processes[].pid]' '[1200,2345,4242]'
+	says '.processes[0] | [.start_ns, .exec, .comm, .cgroup, .threads, .faults]' \
+		'["11200003600",1,"mysqld","/system.slice/mysql.service",3,10164]'
+	says '.processes[1].ns_pid' 7
+	says '.processes[0] | has("ns_pid")' false
+	says '[.threads[0] | .tid, .tid_start_ns, .pid, .start_ns, .comm]' '[1201,"11201003603",1200,"11200003600","ib_io_rd-1"]'
+	says '.vmas[0] | [.start, .end, .perms, .kind, .name]' '["0x7f2a00000000","0x7f2a40000000","rw-p","anon","[anon:innodb]"]'
+	says '.vmas[1] | [.dev, .inode, .offset]' '["8:1",1835021,155648]'
+	says '.vmas[] | select(.kind == "none") | has("start"), has("name"), has("dev")' $'false\nfalse\nfalse'
+	says '.self | [.foreign_mmap_locks, .bpf_runs, .cpu_ns]' '[0,20000,12000000]'
+	says .loss '{"thread_storage":0,"vma_map_full":0,"recursion_misses":0}'
+}
+
+@test "-j: sums agree" {
+	json
+	says '[.processes[].faults] | add' 12671
+	says '[.threads[].fallbacks] | add' 559
+	says '[.reasons[].count] | add' 559
+	says '[.reasons[] | select(.reason == "kernel_mode") | .certainty] | unique' '["exact"]'
+	says '[.histograms[] | select(.count != .zero_count + ([.buckets[][1]] | add // 0))]' '[]'
+	says '[.histograms[] | select(.scope == "host") | .lock]' '["mmap_read_wait","mmap_write_wait","mmap_read_hold","mmap_write_hold"]'
+	says '[.histograms[] | select(.scope == "host" and .lock == "mmap_read_wait") | .sum_ns] | add' \
+		"$(jq .totals.mmap_read_wait_ns <<<"$output")"
+	# 14 ms are in the bucket that ends at 2^(-24/4) s = 15.6 ms
+	says '.histograms[0] | [.schema, .buckets[-1], .count]' '[2,[-24,4],559]'
+	says '.histograms[0] | has("max_ns")' false
+	says '[.histograms[] | .scope] | unique' '["host","process","thread","vma"]'
+	VML_FAKE_MAX=1 json
+	says '.histograms[0].max_ns' 14000002
+}
+
+@test "-j: what is unknown is absent" {
+	json
+	says '.totals | has("aborts"), has("retries"), has("misses"), has("blamed_ns")' $'false\nfalse\nfalse\nfalse'
+	says 'has("blockers")' false
+	VML_FAKE_STATE=old json
+	says '.totals | has("hits")' false
+	says '.backend.capabilities.per_vma_lock' false
+}
+
+@test "-j: limits and sorting leave the totals alone" {
+	json -l 1 -s faults
+	says '[(.processes, .threads, .vmas) | length]' '[1,1,1]'
+	says '.totals.faults' 12671
+	says '[.reasons[].count] | add' 559
+	json -l 0
+	says '[.processes[].pid]' '[1200,2345,4242,900]'
+	says '.processes[3].faults' 0
+	json -s start
+	says '.vmas[0].kind' '"heap"'
+	json -p 7
+	says '[.processes[].pid]' '[2345]'
+	says '.totals.faults' 2412
+}
+
+@test "-j: a process that exits has its last row, and is counted once" {
+	VML_FAKE_EXIT=1 run -0 --separate-stderr "$top" -j -d 0.01 -n 2
+	one=${lines[0]} two=${lines[1]}
+	[ "$(jq -c '.processes[] | select(.pid == 5000) | [.exited, .faults]' <<<"$one")" = '[true,50]' ]
+	[ "$(jq -c '[.processes[] | select(.exited)] | length' <<<"$two")" = 0 ]
+	[ "$(jq .totals.faults <<<"$one")" = 12721 ]
+	[ "$(jq .totals.faults <<<"$two")" = 12671 ]
+}
+
+@test "-j: hostile names are escaped once" {
+	json
+	says '.processes[2].comm' '"ev\\x1b[2J\\\\il"'
+	says '[.vmas[] | select(.pid == 4242) | .name]' '["/tmp/\\x1b]0;title\\x07ü"]'
+	! LC_ALL=C grep -q $'[\x01-\x1f\x7f]' <<<"$output"
+}

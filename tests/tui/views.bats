@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What each view looks like. UPDATE_SCREENS=1 bats tests/tui writes the screens anew: then look at them.
+
+load lib
+
+# all_views COLS ROWS NAME
+all_views()
+{
+	local view
+	start "$1" "$2"
+	see '^> +1200 '
+	see_screen "$3-1"
+	for view in 2 3 4 5 6 7; do
+		keys "$view"
+		see_screen "$3-$view"
+	done
+}
+
+@test "every view at 80x24" {
+	all_views 80 24 80x24
+}
+
+@test "every view at 200x60" {
+	all_views 200 60 200x60
+}
+
+@test "80x24 in the C locale is ASCII" {
+	start 80 24 LC_ALL=C
+	see '^> +1200 '
+	keys 2
+	see_screen c-2
+	keys 3
+	see_screen c-3
+	keys 5
+	see_screen c-5
+	! screen | LC_ALL=C grep -q '[^ -~]'
+}
+
+@test "a monochrome terminal shows the same" {
+	start 80 24 TERM=xterm-mono
+	see_screen 80x24-1
+	keys 5
+	see_screen 80x24-5
+}
+
+@test "colours, and none with NO_COLOR" {
+	start 80 24
+	see '^> +1200 '
+	screen -e | head -n 1 | grep -q $'\e\\[32m'
+	close
+	start 80 24 NO_COLOR=1
+	see '^> +1200 '
+	! screen -e | grep -qE $'\e\\[(3[0-7]|4[0-7]|[34]8;)'
+	close
+	start 80 24 NO_COLOR=
+	see '^> +1200 '
+	screen -e | head -n 1 | grep -q $'\e\\[32m'
+}
+
+@test "a terminal that cannot move its cursor gets batches" {
+	start 200 60 TERM=dumb -- -n 1
+	see '^exit 0'
+	shows '^healthy: '
+	shows '^MMAP_LOCK '
+}
+
+@test "loss has a line of its own and is in the verdict" {
+	start 80 24 VML_FAKE_LOSS=1
+	see '^lost: 1,200 vma_map_full, 3 thread_storage'
+	see_screen loss
+}
+
+@test "empty views say why they are empty" {
+	start 80 24 VML_FAKE_EMPTY=1
+	see '^quiet: no page faults'
+	see_screen empty-1
+	keys 2
+	see 'No thread had a page fault or took mmap_lock in the last 1.0 s'
+	keys 3
+	see 'No memory area had a page fault in the last 1.0 s'
+	keys 4
+	see 'No fault of the host took mmap_lock'
+	keys 5
+	see 'Nothing of the host took mmap_lock'
+}
+
+@test "the verdict says what is wrong first" {
+	start 80 24 VML_FAKE_STATE=falling
+	see '^falling back: .* % of 12,671 faults/s took mmap_lock, most: write_locked'
+	close
+	start 80 24 VML_FAKE_STATE=waiting
+	see '^waiting: 6.2 s per second for mmap_lock; 95.59 % of 12,671 faults/s hit'
+	close
+	start 100 24 VML_FAKE_STATE=old
+	see '^mmap_lock only: this kernel has no per-VMA locks, all of 12,671 faults/s take it'
+	see '12.7k faults/s, - hits/s'
+}
+
+@test "before the first interval is over it says so" {
+	start 80 24 -- -d 600
+	see 'the first interval is not over'
+	shows '^fakehost, Linux'
+}
+
+@test "a terminal of 20x5, and back" {
+	start 80 24
+	see_screen 80x24-1
+	tm resize-window -x 20 -y 5
+	see_screen 20x5
+	keys 5
+	see 'read wait'
+	keys 1
+	see_screen 20x5
+	tm resize-window -x 59 -y 24
+	see '^> +1200 '
+	shows_not 'F1 help'
+	tm resize-window -x 60 -y 10
+	see 'F1 help'
+	tm resize-window -x 1 -y 1
+	tm resize-window -x 80 -y 24
+	see_screen 80x24-1
+}
