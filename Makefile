@@ -239,14 +239,14 @@ as-user:
 DEPS_BUILD := gcc=$(firstword $(CC)) clang=$(CLANG) bpftool=$(BPFTOOL) pkg-config=$(PKG_CONFIG) libc6-dev=/usr/include/stdio.h \
 	libbpf-dev=libbpf.pc libelf-dev=libelf.pc zlib1g-dev=zlib.pc libncurses-dev=ncursesw.pc \
 	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc
-DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats tmux=tmux jq=jq
+DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq
 DEPS_BENCH := bpftrace=bpftrace
 
 .PHONY: deps
 deps: ## install the packages that building, checking and measuring need (APT=no: only print the command)
 	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_BENCH))
 
-deps = @PKG_CONFIG='$(PKG_CONFIG)' APT='$(APT)' sh -euc "$$DEPS_SH" deps $(1)
+deps = @PKG_CONFIG='$(PKG_CONFIG)' APT='$(APT)' sh -euc "$$DEPS_SH" deps $(sort $(1))
 define DEPS_SH
 missing=
 for dep in "$$@"; do
