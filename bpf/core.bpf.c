@@ -4,7 +4,7 @@
 
 struct vml_threads threads SEC(".maps");
 
-const __u64 hist_bound[VML_HIST_BOUNDS] = VML_HIST_BOUND_TABLE;
+static const __u64 hist_bound[VML_HIST_BOUNDS] = VML_HIST_BOUND_TABLE;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -39,6 +39,11 @@ __hidden int core_lose(__u32 cause)
 	if (n)
 		++*n;
 	return 0;
+}
+
+__noinline __u32 core_hist_index(__u64 ns)
+{
+	return vml_hist_index(hist_bound, ns);
 }
 
 /* ---- the thread */
@@ -220,7 +225,7 @@ static __noinline int lock_account(struct vml_thread *th, __u32 which, __u64 ns)
 	sum->sum_ns += ns;
 	if (ns > sum->max_ns)
 		sum->max_ns = ns;
-	i = vml_hist_index(hist_bound, ns);
+	i = core_hist_index(ns);
 	if (i < VML_HIST_BUCKETS)
 		th->hist[which][i]++;
 	return 0;

@@ -47,6 +47,12 @@ __hidden int core_free(struct task_struct *task);
 /* Counts a loss. */
 __hidden int core_lose(__u32 cause);
 
+/*
+ * The histogram bucket of @ns.  Not hidden, so a global function: the verifier
+ * checks it once and takes any number for its result (check the range).
+ */
+__u32 core_hist_index(__u64 ns);
+
 /* ---- VMAs: vma.bpf.c */
 
 /* Finds the VMA of @address, caches it in @th and makes its row the current one. */
@@ -78,9 +84,6 @@ struct vml_threads {
 	__type(value, struct vml_thread);
 };
 extern struct vml_threads threads SEC(".maps");
-
-/* Bounds of the histogram, one copy for all programs. */
-extern const __u64 hist_bound[VML_HIST_BOUNDS];
 
 /* ---- small things every object needs */
 

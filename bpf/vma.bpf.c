@@ -56,7 +56,7 @@ static __always_inline struct scratch *scratch_get(void)
 
 /* ---- the walk */
 
-enum walk_result { WALK_FOUND, WALK_NONE, WALK_DEAD, WALK_ERROR };
+enum walk_result { WALK_FOUND, WALK_NONE, WALK_DEAD, WALK_ERROR, WALK_DOWN };
 
 struct walk {
 	__u64 entry; /* what the slot holds */
@@ -87,64 +87,68 @@ static __always_inline bool is_node(__u64 entry)
 		}                                                                                                    \
 	}
 
-static __noinline int walk_once(struct mm_struct *mm, __u64 index, struct walk *w)
+/*
+ * One level down: from the node in w->entry, which ends at w->last, to the slot
+ * that covers @index.  WALK_DOWN while there is more.  A global function: the
+ * verifier checks it once, not once for every way that leads to a call.
+ */
+__noinline int vma_walk_step(struct walk *w, __u64 index)
 {
-	__u64 entry = (__u64)mm->mm_mt.ma_root, hi = ~0ULL;
+	__u64 node, type, end, entry = 0, hi;
 
+	if (!w || !have_rdonly_cast)
+		return WALK_ERROR;
+	node = w->entry & ~255ULL;
+	type = (w->entry >> 3) & 15;
+	hi = w->last;
+	if (type == maple_arange_64) {
+		struct maple_arange_64 *n = AS(maple_arange_64, node);
+
+		end = n->meta.end;
+		SLOT_FIND(n, 9, end, index, entry, hi);
+	} else if (type == maple_leaf_64 || type == maple_range_64) {
+		struct maple_range_64 *n = AS(maple_range_64, node);
+
+		/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
+		end = n->pivot[14] ? (n->pivot[14] == hi ? 14 : 15) :
+				     AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
+		SLOT_FIND(n, 15, end, index, entry, hi);
+	} else {
+		return WALK_ERROR;
+	}
+	w->entry = entry;
+	w->last = hi;
+	/* a node that was replaced points to itself: what was read may be torn */
+	if (((__u64)AS(maple_arange_64, node)->parent & ~255ULL) == node)
+		return WALK_DEAD;
+	if (type != maple_leaf_64)
+		return WALK_DOWN;
+	return !entry || (entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
+}
+
+static __always_inline int walk_once(__u64 mm, __u64 index, struct walk *w)
+{
+	int r = WALK_DOWN;
+
+	w->entry = (__u64)AS(mm_struct, mm)->mm_mt.ma_root;
 	w->last = ~0ULL;
-	if (!is_node(entry))
+	if (!is_node(w->entry))
 		return WALK_NONE;
 	for (int depth = 0; depth < WALK_DEPTH; depth++) {
-		__u64 node = entry & ~255ULL, type = (entry >> 3) & 15, end;
-
-		entry = 0;
-		if (type == maple_arange_64) {
-			struct maple_arange_64 *n = AS(maple_arange_64, node);
-
-			end = n->meta.end;
-			SLOT_FIND(n, 9, end, index, entry, hi);
-		} else if (type == maple_leaf_64 || type == maple_range_64) {
-			struct maple_range_64 *n = AS(maple_range_64, node);
-
-			/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
-			end = n->pivot[14] ? (n->pivot[14] == hi ? 14 : 15) :
-					     AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
-			SLOT_FIND(n, 15, end, index, entry, hi);
-		} else {
-			return WALK_ERROR;
-		}
-		/* a node that was replaced points to itself: what was read may be torn */
-		if (((__u64)AS(maple_arange_64, node)->parent & ~255ULL) == node)
-			return WALK_DEAD;
-		if (type == maple_leaf_64) {
-			w->entry = entry;
-			w->last = hi;
-			return !entry || (entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
-		}
-	}
-	return WALK_ERROR;
-}
-
-static __always_inline int walk(struct mm_struct *mm, __u64 index, struct walk *w)
-{
-	int r = WALK_ERROR;
-
-	for (int i = 0; i < 3; i++) {
-		r = walk_once(mm, index, w);
-		if (r != WALK_DEAD)
+		r = vma_walk_step(w, index);
+		if (r != WALK_DOWN)
 			break;
 	}
-	return r;
+	return r == WALK_DOWN ? WALK_ERROR : r;
 }
 
-/* ---- rows */
-
-/* A VMA as it was read; belongs to @mm and covers what was looked for. */
+/* A VMA as it was read; belongs to the mm and covers what was looked for. */
 struct found {
 	__u64 vma, start, end, flags, file;
+	__u64 last; /* last address of the gap when there is none */
 };
 
-static __always_inline bool vma_read(__u64 addr, struct mm_struct *mm, struct found *f)
+static __always_inline bool vma_read(__u64 addr, __u64 mm, struct found *f)
 {
 	struct vm_area_struct *v = AS(vm_area_struct, addr);
 
@@ -153,8 +157,30 @@ static __always_inline bool vma_read(__u64 addr, struct mm_struct *mm, struct fo
 	f->end = v->vm_end;
 	f->flags = v->vm_flags;
 	f->file = (__u64)v->vm_file;
-	return (__u64)v->vm_mm == (__u64)mm;
+	return (__u64)v->vm_mm == mm;
 }
+
+/* The VMA of @mm at @index.  Global, as above. */
+__noinline int vma_walk(__u64 mm, __u64 index, struct found *f)
+{
+	struct walk w = {};
+	int r = WALK_ERROR;
+
+	if (!f || !have_rdonly_cast)
+		return WALK_ERROR;
+	for (int i = 0; i < 3; i++) {
+		r = walk_once(mm, index, &w);
+		f->last = w.last;
+		if (r == WALK_NONE || r == WALK_ERROR)
+			break;
+		if (r == WALK_FOUND && vma_read(w.entry, mm, f) && index >= f->start && index < f->end)
+			break;
+		r = WALK_ERROR; /* it changed under us: again */
+	}
+	return r;
+}
+
+/* ---- rows */
 
 static __always_inline __u64 found_anchor(const struct found *f)
 {
@@ -290,8 +316,8 @@ static __always_inline void row_enter(struct vml_thread *th, struct mm_struct *m
 
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
 {
-	struct walk w = {};
 	struct found f = {};
+	__u64 mm_addr;
 	__u32 seq;
 	int r;
 
@@ -304,9 +330,9 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 	th->vma_mm = (__u64)mm;
 	if (!have_rdonly_cast)
 		return 0;
-	r = walk(mm, address, &w);
-	if (r == WALK_FOUND && (!vma_read(w.entry, mm, &f) || address < f.start || address >= f.end))
-		r = WALK_ERROR; /* it changed under us */
+	/* read back, because a global function takes a number, and mm is a pointer to the verifier */
+	mm_addr = *(volatile __u64 *)&th->vma_mm;
+	r = vma_walk(mm_addr, address, &f);
 	if (r == WALK_FOUND) {
 		th->vma = f.vma;
 		th->vma_flags = f.flags;
@@ -322,8 +348,8 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 	if (r == WALK_NONE) {
 		th->lookup = VML_NO_VMA;
 		/* the next VMA above may be a stack that grows down to here */
-		if (w.last != ~0ULL && walk(mm, w.last + 1, &w) == WALK_FOUND && vma_read(w.entry, mm, &f) &&
-		    f.start > address && f.flags & VM_GROWSDOWN) {
+		if (f.last != ~0ULL && vma_walk(mm_addr, f.last + 1, &f) == WALK_FOUND && f.start > address &&
+		    f.flags & VM_GROWSDOWN) {
 			th->lookup = VML_STACK_GROWTH;
 			row_enter(th, mm, f.end, &f, VML_VMA_STACK);
 			return 0;
@@ -384,7 +410,7 @@ static __always_inline __u32 fallback_reason(struct vml_thread *th, struct mm_st
 		return th->lookup;
 	if (!th->vma)
 		return VML_RACED;
-	if (!vma_read(th->vma, mm, &f))
+	if (!vma_read(th->vma, (__u64)mm, &f))
 		return VML_WRONG_MM;
 	vma_seq = compat_vma_seq(th->vma);
 	/* write-locked now, or in a hold that ended since the fault began */
@@ -424,7 +450,7 @@ __hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm)
 __hidden int vma_wait(struct vml_thread *th, __u64 ns)
 {
 	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, &th->row);
-	__u32 i = vml_hist_index(hist_bound, ns);
+	__u32 i = core_hist_index(ns);
 
 	if (!v || i >= VML_HIST_BUCKETS)
 		return 0;
