@@ -11,7 +11,7 @@
 #   tools/NAME.c       build/bin/NAME
 #   tests/unit/test_*.c              build/tests/test_*, with cmocka
 #   tests/{bpf,cli,tui}/NAME.c       build/tests/NAME, helpers of the bats files
-#   tests/fixtures/*.c               linked into all of tests/ that ask for them
+#   tests/fixtures/fake_source.c     build/tests/vmalocktop-fake: vmalocktop on an invented source
 #   bench/*.bpf.c, bench/NAME.c      one skeleton each, build/bench/NAME
 
 .SUFFIXES:
@@ -79,8 +79,6 @@ BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bench/*.bpf.c))
 
 LIB := $(BUILD)/libvmalock.a
 LIB_OBJS := $(call objs,$(wildcard src/*/*.c))
-FIXTURES := $(BUILD)/tests/libfixtures.a
-FIXTURE_OBJS := $(call objs,$(wildcard tests/fixtures/*.c))
 
 TOOLS := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -118,8 +116,6 @@ $(OBJ)/flags: FORCE
 	$(call stamp,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))
 $(OBJ)/lib: FORCE
 	$(call stamp,$(LIB_OBJS))
-$(OBJ)/fixtures: FORCE
-	$(call stamp,$(FIXTURE_OBJS))
 $(BUILD)/bpf/flags: FORCE
 	$(call stamp,$(CLANG) $(BPF_CFLAGS) $(BPF_OBJS))
 
@@ -164,26 +160,23 @@ archive = $(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(1)
 $(LIB): $(LIB_OBJS) $(OBJ)/lib
 	$(call msg,AR,$@)
 	$(call archive,$(LIB_OBJS))
-$(FIXTURES): $(FIXTURE_OBJS) $(OBJ)/fixtures
-	$(call msg,AR,$@)
-	$(call archive,$(FIXTURE_OBJS))
 
 # objects come before archives: what an object defines is not taken from the library
 link = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1) $(LIBS)
 $(TOOLS): $(BUILD)/bin/%: $(OBJ)/tools/%.o $(LIB)
 	$(call msg,LINK,$@)
 	$(call link)
-$(UNIT_TESTS): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(FIXTURES) $(LIB)
+$(UNIT_TESTS): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(LIB)
 	$(call msg,LINK,$@)
 	$(call link,$(CMOCKA_LIBS))
 define helper_rule
-$$(BUILD)/tests/$$(notdir $(1)): $$(OBJ)/$(1).o $$(FIXTURES) $$(LIB)
+$$(BUILD)/tests/$$(notdir $(1)): $$(OBJ)/$(1).o $$(LIB)
 	$$(call msg,LINK,$$@)
 	$$(call link)
 endef
 $(foreach h,$(HELPER_SRCS:.c=),$(eval $(call helper_rule,$(h))))
 # vmalocktop on an invented source: everything but the BPF programs, without root
-$(BUILD)/tests/vmalocktop-fake: $(OBJ)/tests/fixtures/fake_source.o $(OBJ)/tools/vmalocktop.o $(FIXTURES) $(LIB)
+$(BUILD)/tests/vmalocktop-fake: $(OBJ)/tests/fixtures/fake_source.o $(OBJ)/tools/vmalocktop.o $(LIB)
 	$(call msg,LINK,$@)
 	$(call link)
 $(BENCHES): $(BUILD)/bench/%: $(OBJ)/bench/%.o $(LIB)
@@ -192,8 +185,8 @@ $(BENCHES): $(BUILD)/bench/%: $(OBJ)/bench/%.o $(LIB)
 
 # keep what is only a step on the way
 .SECONDARY:
--include $(patsubst %.o,%.d,$(LIB_OBJS) $(FIXTURE_OBJS) $(BPF_OBJS) $(call objs,$(HELPER_SRCS) \
-	$(wildcard tools/*.c tests/unit/test_*.c bench/*.c)) $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/probe/*.bpf.c bench/*.bpf.c)))
+-include $(patsubst %.o,%.d,$(LIB_OBJS) $(BPF_OBJS) $(call objs,$(HELPER_SRCS) \
+	$(wildcard tools/*.c tests/unit/test_*.c tests/fixtures/*.c bench/*.c)) $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/probe/*.bpf.c bench/*.bpf.c)))
 
 # ---- with root: packages as root, the build as the user who called sudo
 

@@ -8,6 +8,7 @@
  * before and after it, so that a machine that gets slower or faster does not
  * count.  Printed are medians over the rounds.  No time is judged here.
  */
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,8 @@ struct bench {
 	int rounds, faults, vmas, cpu;
 	const char *script, *json;
 	/* state */
+	double busy; /* load average at the start */
+	int others; /* BPF programs that were on the fault tracepoint before us */
 	unsigned char *region[NWORKLOADS];
 	cpu_set_t all_cpus;
 	struct empty *empty;
@@ -371,7 +374,7 @@ static void print_ratio(struct bench *b, const char *name, int over)
 	for (int w = 0; w < NWORKLOADS; w++) {
 		struct series *x = &b->added[VMALOCK][w], *y = &b->added[over][w];
 
-		if (x->n && y->n)
+		if (x->n && y->n && median(y) >= 1)
 			printf("  %7.2f%*s", median(x) / median(y), 18, "");
 		else
 			printf("  %7s%*s", "-", 18, "");
@@ -410,7 +413,7 @@ static void print_json(FILE *f, struct bench *b, const struct utsname *u)
 			if (b->added[o][w].n)
 				fprintf(f, ", \"%s_added_ns\": %.1f", observer_names[o], median(&b->added[o][w]));
 		for (int o = 0; o < NOBSERVERS; o++)
-			if (o != VMALOCK && b->added[o][w].n && b->added[VMALOCK][w].n)
+			if (o != VMALOCK && b->added[o][w].n && b->added[VMALOCK][w].n && median(&b->added[o][w]) >= 1)
 				fprintf(f, ", \"vmalock_per_%s\": %.3f", observer_names[o],
 					median(&b->added[VMALOCK][w]) / median(&b->added[o][w]));
 		fputc('}', f);
@@ -427,6 +430,11 @@ static int print_results(struct bench *b)
 	FILE *f;
 
 	uname(&u);
+	if (b->busy > 0.5)
+		fprintf(stderr, "hotpath: other programs were running (load %.1f): the numbers are rough\n", b->busy);
+	if (b->others)
+		fprintf(stderr, "hotpath: %d other BPF programs are on page_fault_user: they are in all numbers\n",
+			b->others);
 	if (!b->json || strcmp(b->json, "-"))
 		print_table(b, &u);
 	if (!b->json)
@@ -441,6 +449,29 @@ static int print_results(struct bench *b)
 }
 
 /* ---- start */
+
+/* Programs of others on the fault tracepoint: they are in every number. */
+static int other_observers(void)
+{
+	char name[64];
+	__u32 id = 0;
+	int n = 0;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = { .raw_tracepoint = { .tp_name = (uintptr_t)name,
+								  .tp_name_len = sizeof(name) } };
+		__u32 len = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_RAW_TRACEPOINT &&
+		    !strcmp(name, "page_fault_user"))
+			n++;
+		close(fd);
+	}
+	return n;
+}
 
 static const char usage[] =
 	"usage: hotpath [--rounds N] [--faults N] [--vmas N] [--cpu N] [--script FILE] [--json FILE]\n"
@@ -488,6 +519,8 @@ static int setup(struct bench *b)
 	cpu_set_t one;
 
 	libbpf_set_print(NULL);
+	getloadavg(&b->busy, 1);
+	b->others = other_observers();
 	sched_getaffinity(0, sizeof(b->all_cpus), &b->all_cpus);
 	if (b->cpu < 0)
 		for (int i = 0; i < CPU_SETSIZE; i++)

@@ -286,10 +286,13 @@ __hidden int core_lock_acquired(__u64 mm, bool write, bool success)
 		wait = since(now, s->wait_ns);
 		s->wait_ns = 0;
 		lock_account(th, write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, wait);
-		if (s->context == VML_WAIT_OF_FAULT)
+		if (s->context == VML_WAIT_OF_FAULT) {
+			if (success)
+				vma_settle(th);
 			vma_wait(th, wait);
-		else if (s->context == VML_WAIT_IN_HANDLER && !success)
+		} else if (s->context == VML_WAIT_IN_HANDLER && !success) {
 			th->trylock_failed = 1;
+		}
 		if (s->hold_ns && success)
 			core_lose(VML_LOSS_LOCK_UNMATCHED); /* its release was missed */
 	} else if (s->hold_ns && s->hold_write && !write && success) {

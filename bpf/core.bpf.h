@@ -61,6 +61,11 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 __hidden int vma_flush(struct vml_thread *th);
 /* A fallback of the current fault: counts the reason in the row, and returns it. */
 __hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm);
+/*
+ * The current fault holds mmap_lock now, so the tree holds still: a VMA that was
+ * not found when the fault began, because a writer was at it, is found here.
+ */
+__hidden int vma_settle(struct vml_thread *th);
 /* A read wait of the current fault. */
 __hidden int vma_wait(struct vml_thread *th, __u64 ns);
 

@@ -224,8 +224,9 @@ done:
 	return 0;
 }
 
-static __noinline __u32 vma_kind(struct mm_struct *mm, const struct found *f, bool file, bool ops)
+static __noinline __u32 vma_kind(__u64 mm_addr, const struct found *f, bool file, bool ops)
 {
+	struct mm_struct *mm = AS(mm_struct, mm_addr);
 	__u64 stack = mm->start_stack;
 
 	if (file)
@@ -239,7 +240,7 @@ static __noinline __u32 vma_kind(struct mm_struct *mm, const struct found *f, bo
 	return ops ? VML_VMA_SPECIAL : VML_VMA_ANON;
 }
 
-static __noinline int vma_describe(struct scratch *sc, struct mm_struct *mm, const struct found *f,
+static __noinline int vma_describe(struct scratch *sc, __u64 mm, const struct found *f,
 				   struct vml_vma_value *v)
 {
 	struct vm_area_struct *vma = (void *)f->vma;
@@ -270,8 +271,8 @@ static __always_inline struct vml_vma_value *row_of_untracked(void)
 }
 
 /* A row for @key; @f NULL: no VMA, @kind says why. */
-static __noinline struct vml_vma_value *row_new(const struct vml_vma_key *key, struct mm_struct *mm,
-						const struct found *f, __u32 kind)
+static __noinline struct vml_vma_value *row_new(const struct vml_vma_key *key, __u64 mm, const struct found *f,
+						__u32 kind)
 {
 	struct scratch *sc = scratch_get();
 	struct vml_vma_value *v;
@@ -290,28 +291,36 @@ static __noinline struct vml_vma_value *row_new(const struct vml_vma_key *key, s
 	return bpf_map_lookup_elem(&vmas, key);
 }
 
-static __always_inline void row_enter(struct vml_thread *th, struct mm_struct *mm, __u64 anchor,
-				      const struct found *f, __u32 kind)
+/* The row exists and describes the VMA as it is now.  Global, as above. */
+__noinline int vma_row_ensure(const struct vml_vma_key *key, __u64 mm, const struct found *f, __u32 kind)
 {
 	struct vml_vma_value *v;
+	struct scratch *sc;
 
+	if (!key || !have_rdonly_cast)
+		return 0;
+	v = bpf_map_lookup_elem(&vmas, key);
+	if (!v) {
+		row_new(key, mm, f, kind);
+		return 0;
+	}
+	if (!f || (v->end == f->end && v->flags == f->flags && v->start == f->start && v->file_cookie == f->file))
+		return 0;
+	sc = scratch_get();
+	if (sc)
+		vma_describe(sc, mm, f, v);
+	return 0;
+}
+
+static __always_inline void row_enter(struct vml_thread *th, __u64 mm, __u64 anchor,
+				      const struct found *f, __u32 kind)
+{
 	if (th->row.anchor != anchor) {
 		vma_flush(th);
 		th->row.anchor = anchor;
 		barrier_memory();
 	}
-	v = bpf_map_lookup_elem(&vmas, &th->row);
-	if (!v) {
-		row_new(&th->row, mm, f, kind);
-		return;
-	}
-	if (f && (v->end != f->end || v->flags != f->flags || v->start != f->start ||
-		  v->file_cookie != f->file)) {
-		struct scratch *sc = scratch_get();
-
-		if (sc)
-			vma_describe(sc, mm, f, v);
-	}
+	vma_row_ensure(&th->row, mm, f, kind);
 }
 
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
@@ -337,7 +346,7 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 		th->vma = f.vma;
 		th->vma_flags = f.flags;
 		th->vma_is_file = f.file != 0;
-		row_enter(th, mm, found_anchor(&f), &f, VML_VMA_UNKNOWN);
+		row_enter(th, mm_addr, found_anchor(&f), &f, VML_VMA_UNKNOWN);
 		barrier_memory();
 		if (!compat_mm_writer(mm, seq) && compat_mm_seq(mm) == seq) {
 			th->vma_start = f.start;
@@ -351,14 +360,33 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 		if (f.last != ~0ULL && vma_walk(mm_addr, f.last + 1, &f) == WALK_FOUND && f.start > address &&
 		    f.flags & VM_GROWSDOWN) {
 			th->lookup = VML_STACK_GROWTH;
-			row_enter(th, mm, f.end, &f, VML_VMA_STACK);
+			row_enter(th, mm_addr, f.end, &f, VML_VMA_STACK);
 			return 0;
 		}
-		row_enter(th, mm, VML_ANCHOR_NONE, NULL, VML_VMA_NONE);
+		row_enter(th, mm_addr, VML_ANCHOR_NONE, NULL, VML_VMA_NONE);
 		return 0;
 	}
-	core_lose(VML_LOSS_WALK_FAILED);
-	row_enter(th, mm, VML_ANCHOR_UNKNOWN, NULL, VML_VMA_UNKNOWN);
+	row_enter(th, mm_addr, VML_ANCHOR_UNKNOWN, NULL, VML_VMA_UNKNOWN);
+	return 0;
+}
+
+__hidden int vma_settle(struct vml_thread *th)
+{
+	struct found f = {};
+	__u64 mm_addr;
+	int r;
+
+	if (likely(th->row.anchor != VML_ANCHOR_UNKNOWN) || th->pending.faults_user + th->pending.faults_kernel != 1)
+		return 0;
+	mm_addr = *(volatile __u64 *)&th->vma_mm;
+	r = vma_walk(mm_addr, th->fault_addr, &f);
+	if (r == WALK_FOUND) {
+		th->row.anchor = found_anchor(&f);
+		vma_row_ensure(&th->row, mm_addr, &f, VML_VMA_UNKNOWN);
+	} else if (r == WALK_NONE) {
+		th->row.anchor = VML_ANCHOR_NONE;
+		vma_row_ensure(&th->row, mm_addr, NULL, VML_VMA_NONE);
+	}
 	return 0;
 }
 
@@ -379,9 +407,11 @@ __hidden int vma_flush(struct vml_thread *th)
 	barrier_memory(); /* and never faults without the fallbacks among them */
 	th->count.faults_user += c.faults_user;
 	th->count.faults_kernel += c.faults_kernel;
+	if (th->row.anchor == VML_ANCHOR_UNKNOWN)
+		core_lose(VML_LOSS_WALK_FAILED);
 	v = bpf_map_lookup_elem(&vmas, &th->row);
 	if (!v)
-		v = row_new(&th->row, NULL, NULL, VML_VMA_UNKNOWN);
+		v = row_new(&th->row, 0, NULL, VML_VMA_UNKNOWN);
 	if (!v) {
 		core_lose(VML_LOSS_VMA_MAP_FULL);
 		v = row_of_untracked();

@@ -3,23 +3,21 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmalock/base.h"
 #include "vmalock/sink.h"
 #include "vmalock/snapshot.h"
 #include "vmalock/source.h"
 #include "../src/tui/options.h"
+#include "../src/tui/output.h"
 #include "../src/tui/stop.h"
 #include "../src/tui/tui.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED = 4 };
 
-static int write_delta(struct vml_snapshot *delta, const struct vml_top_options *o)
+static int write_delta(FILE *out, struct vml_snapshot *delta, const struct vml_top_options *o)
 {
 	struct vml_view view = {
 		.scope = o->view.threads ? VML_THREAD : VML_PROCESS,
@@ -30,23 +28,17 @@ static int write_delta(struct vml_snapshot *delta, const struct vml_top_options 
 	int err = vml_select(delta, &o->view.filter);
 
 	if (!err)
-		err = o->json ? vml_json_write(stdout, delta, &view) : vml_table_write(stdout, delta, &view);
+		err = o->json ? vml_json_write(out, delta, &view) : vml_table_write(out, delta, &view);
 	if (!err && !o->json)
-		fputc('\n', stdout);
-	if (!err && fflush(stdout))
+		fputc('\n', out);
+	if (!err && fflush(out))
 		err = -errno;
 	return err;
 }
 
-static bool reader_is_gone(void)
-{
-	struct pollfd out = { .fd = STDOUT_FILENO };
-
-	return poll(&out, 1, 0) == 1 && out.revents & (POLLERR | POLLHUP);
-}
-
 /* Takes over @prev, the baseline. */
-static int print_intervals(struct vml_source *src, const struct vml_top_options *o, struct vml_snapshot *prev)
+static int print_intervals(FILE *out, struct vml_source *src, const struct vml_top_options *o,
+			   struct vml_snapshot *prev)
 {
 	uint64_t interval = o->view.interval_ns, beat = vml_now_mono() + interval;
 	struct vml_snapshot *cur, *delta;
@@ -67,7 +59,7 @@ static int print_intervals(struct vml_source *src, const struct vml_top_options 
 		prev = cur;
 		if (err)
 			break;
-		err = write_delta(delta, o);
+		err = write_delta(out, delta, o);
 		vml_snapshot_free(delta);
 		n++;
 	}
@@ -78,18 +70,25 @@ static int print_intervals(struct vml_source *src, const struct vml_top_options 
 static int run_batch(struct vml_source *src, const struct vml_top_options *o, char error[VML_ERROR_MAX])
 {
 	struct vml_snapshot *baseline;
-	int err;
+	struct vml_output output;
+	FILE *out = vml_output_open(&output);
+	int err = -ENOMEM;
 
 	vml_stop_install();
-	err = vml_source_next(src, &baseline);
+	if (out)
+		err = vml_source_next(src, &baseline);
 	if (!err)
-		err = print_intervals(src, o, baseline);
-	if (err)
-		__fpurge(stdout); /* nobody reads it: do not try again at exit */
-	if (err == -ENODATA || vml_stop_requested() || (err && reader_is_gone()))
+		err = print_intervals(out, src, o, baseline);
+	if (out)
+		fclose(out);
+	if (err && output.error)
+		err = output.error; /* better than the -EIO of a sink */
+	/* an end, a reader that has seen enough, or a signal */
+	if (err == -ENODATA || err == -EPIPE || vml_stop_requested())
 		return 0;
 	if (err)
-		snprintf(error, VML_ERROR_MAX, "cannot print the interval: %s", strerror(-err));
+		snprintf(error, VML_ERROR_MAX, "cannot %s: %s", output.error ? "write the output" : "take a snapshot",
+			 strerror(-err));
 	return err;
 }
 

@@ -189,7 +189,7 @@ static const struct {
 	[VML_LOSS_THREAD_STORAGE] = { "thread_storage", "Events of threads for which there was no storage." },
 	[VML_LOSS_PROCESS_MAP_FULL] = { "process_map_full", "Threads counted as (untracked): no room for their process." },
 	[VML_LOSS_VMA_MAP_FULL] = { "vma_map_full", "Faults counted in their process but in no VMA row, by groups." },
-	[VML_LOSS_WALK_FAILED] = { "walk_failed", "Faults whose VMA could not be found: row [unknown]." },
+	[VML_LOSS_WALK_FAILED] = { "walk_failed", "Times a VMA could not be found, because it was being changed: row [unknown]." },
 	[VML_LOSS_FILE_MAP_FULL] = { "file_map_full", "VMA rows without a file name." },
 	[VML_LOSS_CGROUP_MAP_FULL] = { "cgroup_map_full", "Processes without a cgroup path." },
 	[VML_LOSS_EXIT_RECORDS] = { "exit_records", "Exited threads without a row; their process has their counts." },

@@ -26,7 +26,7 @@ static const char *const state_name[] = {
 static void put_wrapped(FILE *out, int at, const char *text, bool utf8)
 {
 	int room = DOCTOR_COLUMNS - at, column = 0, width;
-	char word[256];
+	char word[256], ascii[256];
 
 	while (*text) {
 		size_t len = strcspn(text, " ");
@@ -38,13 +38,12 @@ static void put_wrapped(FILE *out, int at, const char *text, bool utf8)
 		text += len;
 		text += strspn(text, " ");
 		width = vml_text_width(word);
-		if (!utf8)
-			vml_text_fit(word, sizeof(word), word, width, false, false);
+		vml_text_fit(ascii, sizeof(ascii), word, width, false, false);
 		if (column && column + 1 + width > room) {
 			fprintf(out, "\n%*s", at, "");
 			column = 0;
 		}
-		fprintf(out, "%s%s", column ? " " : "", word);
+		fprintf(out, "%s%s", column ? " " : "", utf8 ? word : ascii);
 		column += width + (column ? 1 : 0);
 	}
 	fputc('\n', out);

@@ -47,3 +47,7 @@ load lib
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == *'/nonexistent/btf'* ]]
 }
+
+@test "doctor: says the same in the C locale" {
+	diff <(LC_ALL=C "$BUILD/bin/vmalock" doctor) <(LC_ALL=C.UTF-8 "$BUILD/bin/vmalock" doctor)
+}
