@@ -128,7 +128,7 @@ static void from_fault_bits(struct vml_caps *c, const struct btf *btf)
 
 int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR_MAX])
 {
-	const char *path = btf_path ? btf_path : "/sys/kernel/btf/vmlinux";
+	const char *path = btf_path ? btf_path : CAPS_BTF_PATH;
 	struct utsname u = {};
 	struct btf *btf;
 	int err = 0;

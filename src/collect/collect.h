@@ -31,6 +31,9 @@ struct bpf_link;
 
 /* ---- caps.c */
 
+/* The running kernel's types. */
+#define CAPS_BTF_PATH "/sys/kernel/btf/vmlinux"
+
 /* Texts of all capabilities, state unknown. */
 void caps_init(struct vml_caps *c);
 __attribute__((format(printf, 4, 5))) void caps_set(struct vml_caps *c, enum vml_cap_id id, enum vml_cap_state state,

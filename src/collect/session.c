@@ -40,7 +40,11 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 
 static int open_and_load(struct session *s, const struct vml_live_options *o, int without)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = o->btf_path);
+	/*
+	 * Named even when it is the default: without a path libbpf looks for types that
+	 * this kernel does not have in the BTF of modules, which needs CAP_SYS_ADMIN.
+	 */
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = o->btf_path ? o->btf_path : CAPS_BTF_PATH);
 	uint64_t start = 0, end = 0;
 	int err;
 

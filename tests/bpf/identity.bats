@@ -17,6 +17,21 @@ load lib
 	equal a l '[of($lines; "processes"; $load.pid) | select(.exited) | .exec] | unique | length' 4
 }
 
+@test "execve by another thread than the first: two images, one process" {
+	observe_program l "$BUILD/tests/lives" thread-execs
+	equal a l '[of($lines; "processes"; $load.pid)] | group_by(.exec) | map(map(.faults) | add / 1000 | floor) | sort' '[1, 2]'
+	equal a l '[of($lines; "processes"; $load.pid).start_ns] | unique | length' 1
+	equal a l 'thread_sum($lines; $load.pid; "faults")' 'process_sum($lines; $load.pid; "faults")'
+}
+
+@test "a process whose first thread ended is still there, and counted" {
+	observe_program l "$BUILD/tests/lives" leader-exits
+	equal a l '$load.faults.total' 1000
+	equal a l '[process_sum($lines; $load.pid; "faults"), thread_sum($lines; $load.pid; "faults"), vma_sum($lines; $load.pid; "faults")]' \
+		'[1000, 1000, 1000]'
+	equal a l '[of($lines; "processes"; $load.pid).exited // false] | unique' '[false]'
+}
+
 children_have_their_own()
 {
 	# pid by pid, as wait4(2) said
@@ -169,5 +184,5 @@ all_in_b()
 	"$BUILD/bin/vmalocktop" -b -n 2 -d 0.5 -l 0 >"$BATS_TEST_TMPDIR/b.out"
 	"$BUILD/bin/vmalock" doctor >"$BATS_TEST_TMPDIR/c.out"
 	# also as decimal numbers: from 0xffff800000000000 on they begin with 184466
-	run -1 grep -niE -o '.{0,60}(ffff[89a-f][0-9a-f]{11}|18446[67][0-9]{14}).{0,20}' "$BATS_TEST_TMPDIR"/[abc].out
+	run -1 env LC_ALL=C grep -naiEo '(ffff[89a-f][0-9a-f]{11}|18446[67][0-9]{14}).{0,20}' "$BATS_TEST_TMPDIR"/[abc].out
 }

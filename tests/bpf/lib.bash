@@ -63,7 +63,7 @@ until_true()
 	shift
 	until "$@"; do
 		[ $SECONDS -lt $end ] || fail "waited $PATIENCE s for $what" || return
-		sleep 0.05
+		sleep 0.1
 	done
 }
 
@@ -75,7 +75,7 @@ until_said()
 		kill -0 "${pid_of[$name]}" 2>/dev/null || [ "$(lines "$name")" -ge "$n" ] ||
 			fail "$name ended early: $(cat "$BATS_TEST_TMPDIR/$name.err")" || return
 		[ $SECONDS -lt $end ] || fail "waited $PATIENCE s for line $n of $name" || return
-		sleep 0.05
+		sleep 0.1
 	done
 }
 
@@ -156,19 +156,25 @@ load_end()
 	sed -n '3p' "$BATS_TEST_TMPDIR/$1.out" >"$BATS_TEST_TMPDIR/$1.report"
 }
 
-# observe LOAD OPTIONS...: the whole of it with top "a"
-observe()
+# observe_program NAME PROGRAM...: the whole of it with top "a"
+observe_program()
 {
-	local load=$1
-	shift
 	top_start a -j -d 0.5 -l 0
-	load_start "$load" "$@"
+	program_start "$@"
 	window_open a
-	load_go "$load"
+	load_go "$1"
 	window_close a
-	load_end "$load"
+	load_end "$1"
 	top_stop a
 	check_lines a
+}
+
+# observe NAME SCENARIO OPTIONS...
+observe()
+{
+	local name=$1
+	shift
+	observe_program "$name" "$BUILD/bin/vmalock" load "$@" -j --handshake
 }
 
 # ---- questions

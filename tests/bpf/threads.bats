@@ -4,10 +4,17 @@
 
 load lib
 
+# Other processes may change their mappings while they fault; ours does not.
+nothing_lost()
+{
+	equal a l 'loss($lines) | del(.walk_failed)' '{}'
+	equal a l '[of($lines; "vmas"; $load.pid) | select(.kind == "unknown" or .kind == "none")]' '[]'
+}
+
 @test "10,000 threads alive at once that fault once each" {
 	observe l threads -t 10000
 	equal a l '$load.faults.total' 10000
-	equal a l 'loss($lines)' '{}'
+	nothing_lost
 	equal a l '[process_sum($lines; $load.pid; "faults"), thread_sum($lines; $load.pid; "faults"), vma_sum($lines; $load.pid; "faults")]' \
 		'[10000, 10000, 10000]'
 	equal a l '[of($lines; "threads"; $load.pid) | select(.faults > 0) | {tid, faults}]
@@ -18,11 +25,13 @@ load lib
 @test "10,000 threads that live for one fault" {
 	observe l shortlived -r 10000 -t 64
 	expect a l '$load.faults.total >= 10000'
-	equal a l 'loss($lines)' '{}'
+	nothing_lost
 	equal a l '[process_sum($lines; $load.pid; "faults"), thread_sum($lines; $load.pid; "faults"), vma_sum($lines; $load.pid; "faults")]' \
 		'[$load.faults.total, $load.faults.total, $load.faults.total]'
 	# each is there once, with its end
 	equal a l '[of($lines; "threads"; $load.pid) | select(.exited) | [.tid, .tid_start_ns]]
 		| [length, (unique | length)]' '[10000, 10000]'
-	expect a l '[of($lines; "threads"; $load.pid) | select(.exited) | .faults] | min >= 1'
+	# its fault may lie in the interval before the one it ended in
+	expect a l '[of($lines; "threads"; $load.pid)] | group_by([.tid, .tid_start_ns])
+		| map(select(any(.[]; .exited)) | map(.faults) | add) | min >= 1'
 }
