@@ -78,7 +78,8 @@ static __always_inline __u32 compat_vma_seq(__u64 vma)
 
 /*
  * Somebody waits for the readers of the VMA to go.  Since 6.15 bit 30 of
- * vm_refcnt; before, the rwsem vma->vm_lock->lock has a writer.
+ * vm_refcnt; before, the rwsem vma->vm_lock->lock has a writer, waiters or a
+ * hand-off, which is when its trylock fails (RWSEM_READ_FAILED_MASK).
  */
 struct vma_lock___rwsem {
 	struct rw_semaphore lock;
@@ -95,7 +96,7 @@ static __always_inline bool compat_vma_busy(__u64 vma)
 	if (bpf_core_field_exists(v->vm_refcnt))
 		return BPF_CORE_READ(v, vm_refcnt.refs.counter) & 0x40000000;
 	if (bpf_core_field_exists(old->vm_lock))
-		return BPF_CORE_READ(old, vm_lock, lock.count.counter) & 1;
+		return BPF_CORE_READ(old, vm_lock, lock.count.counter) & 7;
 	return false;
 }
 

@@ -429,37 +429,46 @@ __hidden int vma_flush(struct vml_thread *th)
 
 static __always_inline __u32 fallback_reason(struct vml_thread *th, struct mm_struct *mm)
 {
-	struct vm_area_struct *vma = (void *)th->vma;
 	__u32 seq = compat_mm_seq(mm), vma_seq;
+	struct vm_area_struct *vma;
 	struct found f = {};
-	__u64 ops;
+	__u64 mm_addr, ops;
+	bool written;
 
 	if (!have_rdonly_cast || !compat_has_vma_lock())
 		return VML_NREASONS; /* without VMA locks nothing fell back */
 	if (th->lookup < VML_NREASONS)
 		return th->lookup;
-	if (!th->vma)
-		return VML_RACED;
-	if (!vma_read(th->vma, (__u64)mm, &f))
-		return VML_WRONG_MM;
-	vma_seq = compat_vma_seq(th->vma);
-	/* write-locked now, or in a hold that ended since the fault began */
-	if (vma_seq == seq || (seq != th->vma_seq && vma_seq - th->vma_seq < seq - th->vma_seq))
-		return VML_WRITE_LOCKED;
-	if (th->fault_addr < f.start || th->fault_addr >= f.end)
+	/* somebody held mmap_lock for write since the fault looked, or holds it */
+	written = seq != th->vma_seq || compat_mm_writer(mm, seq);
+	mm_addr = *(volatile __u64 *)&th->vma_mm;
+	/* the VMA may be another one by now: split, merged */
+	switch (vma_walk(mm_addr, th->fault_addr, &f)) {
+	case WALK_FOUND:
+		break;
+	case WALK_NONE:
 		return VML_RANGE_MOVED;
-	if (compat_vma_busy(th->vma))
+	default:
+		/* a writer is changing it, and it locks a VMA before it changes it */
+		return written ? VML_WRITE_LOCKED : VML_RACED;
+	}
+	vma_seq = compat_vma_seq(f.vma);
+	/* write-locked now, or in a hold that ended since */
+	if (vma_seq == seq || (written && vma_seq - th->vma_seq < seq - th->vma_seq))
+		return VML_WRITE_LOCKED;
+	if (compat_vma_busy(f.vma))
 		return VML_BUSY;
 	if (th->trylock_failed)
 		return VML_ANON_VMA;
+	vma = (void *)f.vma;
 	ops = (__u64)BPF_CORE_READ(vma, vm_ops);
 	if (ops && !(f.flags & VM_HUGETLB) && !BPF_CORE_READ(vma, vm_ops, map_pages))
 		return VML_NO_MAP_PAGES;
 	if (f.flags & VM_UFFD)
 		return VML_USERFAULTFD;
-	if (seq != th->vma_seq)
-		return VML_RACED;
-	return th->vma_is_file ? VML_FILE_IO : VML_RACED;
+	if (!written && f.file)
+		return VML_FILE_IO;
+	return VML_RACED;
 }
 
 __hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm)
