@@ -14,38 +14,46 @@
 #include "probe_hooks.skel.h"
 #include "vmalock/base.h"
 
+#define TEXT(n, w, l, g)                                          \
+	{                                                         \
+		.name = (n), .what = (w), .lost = (l), .get = (g) \
+	}
+
 static const struct vml_cap texts[VML_NCAPS] = {
-	[VML_CAP_BPF] = { "bpf", "loading BPF programs", "everything",
-			  "run as root, or with CAP_BPF and CAP_PERFMON" },
-	[VML_CAP_BTF] = { "btf", "type information of the kernel", "everything",
-			  "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE" },
-	[VML_CAP_PER_VMA_LOCK] = { "per_vma_lock", "per-VMA locks in the kernel",
-				   "hits and fallbacks: every fault takes mmap_lock",
-				   "Linux 6.4 or later with CONFIG_PER_VMA_LOCK" },
-	[VML_CAP_FAULTS_USER] = { "faults_user", "tracepoint page_fault_user", "faults, hits, fallbacks and their VMAs",
-				  "x86-64; other machines have no fault tracepoint" },
-	[VML_CAP_FAULTS_KERNEL] = { "faults_kernel", "tracepoint page_fault_kernel", "kernel-mode faults and bypasses",
-				    "x86-64; other machines have no fault tracepoint" },
-	[VML_CAP_MMAP_LOCK] = { "mmap_lock", "tracepoints mmap_lock:*", "waits, holds, fallbacks",
-				"Linux 6.1 or later with CONFIG_TRACEPOINTS" },
-	[VML_CAP_TASK_ITERATOR] = { "task_iterator", "reading all threads in one pass", "everything",
-				    "Linux 6.1 or later with CONFIG_BPF_SYSCALL" },
-	[VML_CAP_EXIT] = { "exit", "tracepoint sched_process_free",
-			   "what a thread counted between the last interval and its end", "CONFIG_TRACEPOINTS" },
-	[VML_CAP_EXEC] = { "exec", "tracepoint sched_process_exec",
-			   "two programs run by one process are not kept apart", "CONFIG_TRACEPOINTS" },
-	[VML_CAP_FAULT_CONTEXT] = { "fault_context", "telling a fallback from a trylock under the VMA lock",
-				    "hits and fallbacks", "CONFIG_MEMCG_V1, or CONFIG_LRU_GEN and readable kallsyms" },
-	[VML_CAP_VMA_IDENTITY] = { "vma_identity", "finding the VMA of a fault without a lock", "rows by VMA, reasons",
-				   "Linux 6.2 or later" },
-	[VML_CAP_CGROUP] = { "cgroup", "cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS" },
-	[VML_CAP_FENTRY] = { "fentry", "BPF trampolines",
-			     "nothing in this version: the tracepoint backend is the only one",
-			     "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it" },
-	[VML_CAP_KPROBE] = { "kprobe", "kprobes", "nothing in this version: the tracepoint backend is the only one",
-			     "CONFIG_KPROBES, no lockdown=confidentiality" },
-	[VML_CAP_VMSTAT] = { "vmstat", "the kernel's own vma_lock_* counters",
-			     "nothing: they serve as a cross-check", "CONFIG_PER_VMA_LOCK_STATS" },
+	[VML_CAP_BPF] =
+		TEXT("bpf", "loading BPF programs", "everything", "run as root, or with CAP_BPF and CAP_PERFMON"),
+	[VML_CAP_BTF] = TEXT("btf", "type information of the kernel", "everything",
+			     "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE"),
+	[VML_CAP_PER_VMA_LOCK] =
+		TEXT("per_vma_lock", "per-VMA locks in the kernel", "hits and fallbacks: every fault takes mmap_lock",
+		     "Linux 6.4 or later with CONFIG_PER_VMA_LOCK"),
+	[VML_CAP_FAULTS_USER] =
+		TEXT("faults_user", "tracepoint page_fault_user", "faults, hits, fallbacks and their VMAs",
+		     "x86-64; other machines have no fault tracepoint"),
+	[VML_CAP_FAULTS_KERNEL] =
+		TEXT("faults_kernel", "tracepoint page_fault_kernel", "kernel-mode faults and bypasses",
+		     "x86-64; other machines have no fault tracepoint"),
+	[VML_CAP_MMAP_LOCK] = TEXT("mmap_lock", "tracepoints mmap_lock:*", "waits, holds, fallbacks",
+				   "Linux 6.1 or later with CONFIG_TRACEPOINTS"),
+	[VML_CAP_TASK_ITERATOR] = TEXT("task_iterator", "reading all threads in one pass", "everything",
+				       "Linux 6.1 or later with CONFIG_BPF_SYSCALL"),
+	[VML_CAP_EXIT] = TEXT("exit", "tracepoint sched_process_free",
+			      "what a thread counted between the last interval and its end", "CONFIG_TRACEPOINTS"),
+	[VML_CAP_EXEC] = TEXT("exec", "tracepoint sched_process_exec",
+			      "two programs run by one process are not kept apart", "CONFIG_TRACEPOINTS"),
+	[VML_CAP_FAULT_CONTEXT] =
+		TEXT("fault_context", "telling a fallback from a trylock under the VMA lock", "hits and fallbacks",
+		     "CONFIG_MEMCG_V1, or CONFIG_LRU_GEN and readable kallsyms"),
+	[VML_CAP_VMA_IDENTITY] = TEXT("vma_identity", "finding the VMA of a fault without a lock",
+				      "rows by VMA, reasons", "Linux 6.2 or later"),
+	[VML_CAP_CGROUP] = TEXT("cgroup", "cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS"),
+	[VML_CAP_FENTRY] =
+		TEXT("fentry", "BPF trampolines", "nothing in this version: the tracepoint backend is the only one",
+		     "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it"),
+	[VML_CAP_KPROBE] = TEXT("kprobe", "kprobes", "nothing in this version: the tracepoint backend is the only one",
+				"CONFIG_KPROBES, no lockdown=confidentiality"),
+	[VML_CAP_VMSTAT] = TEXT("vmstat", "the kernel's own vma_lock_* counters",
+				"nothing: they serve as a cross-check", "CONFIG_PER_VMA_LOCK_STATS"),
 };
 
 void caps_init(struct vml_caps *c)
@@ -139,19 +147,21 @@ int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR
 		err = -errno;
 		caps_set(c, VML_CAP_BTF, VML_CAP_NO, "%s: %s", path, strerror(-err));
 		if (btf_path) {
-			snprintf(error, VML_ERROR_MAX, "cannot read BTF from %s: %s. Give a file made by pahole or bpftool for kernel %s.",
+			snprintf(error, VML_ERROR_MAX,
+				 "cannot read BTF from %s: %s. Give a file made by pahole or bpftool for kernel %s.",
 				 path, err == -EINVAL || err == -EPROTO ? "it is no BTF" : strerror(-err), u.release);
 			return -EINVAL;
 		}
-		snprintf(error, VML_ERROR_MAX, "cannot read %s: %s. This kernel has no type information; give a file with --btf.",
-			 path, strerror(-err));
+		snprintf(error, VML_ERROR_MAX,
+			 "cannot read %s: %s. This kernel has no type information; give a file with --btf.", path,
+			 strerror(-err));
 		return -EOPNOTSUPP;
 	}
 	caps_set(c, VML_CAP_BTF, VML_CAP_YES, "%s", path);
 	if (!has_tracepoint(btf, "mmap_lock_start_locking") || !has_field(btf, "maple_tree", NULL)) {
-		snprintf(error, VML_ERROR_MAX, "kernel %s cannot be observed: %s has no %s. Linux 6.1 is the oldest supported.",
-			 u.release, path,
-			 has_field(btf, "maple_tree", NULL) ? "mmap_lock tracepoints" : "maple tree");
+		snprintf(error, VML_ERROR_MAX,
+			 "kernel %s cannot be observed: %s has no %s. Linux 6.1 is the oldest supported.", u.release,
+			 path, has_field(btf, "maple_tree", NULL) ? "mmap_lock tracepoints" : "maple tree");
 		err = -EOPNOTSUPP;
 	}
 	if (has_field(btf, "mm_struct", "mm_lock_seq"))
@@ -270,15 +280,19 @@ int caps_explain(int err, const char *what, char error[VML_ERROR_MAX])
 	bool bpf = admin || caps & 1ULL << CAP_BPF_BIT, perfmon = admin || caps & 1ULL << CAP_PERFMON_BIT;
 
 	if (err != -EPERM)
-		snprintf(error, VML_ERROR_MAX, "cannot %s: %s. Run vmalock doctor to see what this kernel offers.", what,
-			 strerror(-err));
+		snprintf(error, VML_ERROR_MAX, "cannot %s: %s. Run vmalock doctor to see what this kernel offers.",
+			 what, strerror(-err));
 	else if (bpf && perfmon)
-		snprintf(error, VML_ERROR_MAX,
-			 "cannot %s: refused in spite of CAP_BPF and CAP_PERFMON. In a container the runtime's seccomp profile refuses bpf(2): add capabilities BPF and PERFMON.",
-			 what);
+		snprintf(
+			error, VML_ERROR_MAX,
+			"cannot %s: refused in spite of CAP_BPF and CAP_PERFMON. In a container the runtime's seccomp profile refuses bpf(2): add capabilities BPF and PERFMON.",
+			what);
 	else
 		snprintf(error, VML_ERROR_MAX, "cannot %s: %s%s%s missing (you are uid %u). Use sudo.", what,
-			 bpf ? "" : "CAP_BPF", bpf || perfmon ? "" : " and ", perfmon ? "is" : bpf ? "CAP_PERFMON is" : "CAP_PERFMON are",
+			 bpf ? "" : "CAP_BPF", bpf || perfmon ? "" : " and ",
+			 perfmon ? "is"
+			 : bpf	 ? "CAP_PERFMON is"
+				 : "CAP_PERFMON are",
 			 geteuid());
 	return err;
 }

@@ -67,12 +67,11 @@ int session_misses(const struct session *s, void (*each)(void *arg, const char *
 /* ---- maps.c */
 
 /* Calls @each for every entry of a hash map. -errno of the kernel, or what @each returned. */
-int map_each(int fd, size_t key_size, size_t value_size,
-	     int (*each)(void *arg, const void *key, const void *value), void *arg);
+int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, const void *key, const void *value),
+	     void *arg);
 /* One pass of the task iterator; @hist NULL when unchanged. */
 int tasks_each(int iter_fd,
-	       int (*each)(void *arg, const struct vml_task_record *r,
-			   const __u32 (*hist)[VML_HIST_BUCKETS]),
+	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
 	       void *arg);
 /* Sum over CPUs of all counters. */
 int counters_read(int fd, uint64_t sum[VML_NCOUNTERS]);
@@ -94,7 +93,7 @@ enum base {
 };
 
 /* Cells: histogram buckets, then reasons; modulo 2^32 in BPF, extended here. */
-#define CELL(lockstat, bucket) ((lockstat) * VML_HIST_BUCKETS + (bucket))
+#define CELL(lockstat, bucket) ((lockstat)*VML_HIST_BUCKETS + (bucket))
 #define CELL_REASON(reason) (VML_NLOCKSTATS * VML_HIST_BUCKETS + (reason))
 #define NCELLS CELL_REASON(VML_NREASONS)
 

@@ -37,8 +37,7 @@ static void values(uint64_t value[VML_NMETRICS], const uint64_t base[NBASE])
 	value[VML_LOCK_FAILED] = base[BASE_LOCK_FAILED];
 }
 
-static int cells(struct vml_arena *a, const struct item *e, struct vml_hist hist[VML_HISTS],
-		 struct vml_tally *reasons)
+static int cells(struct vml_arena *a, const struct item *e, struct vml_hist hist[VML_HISTS], struct vml_tally *reasons)
 {
 	uint64_t dense[NCELLS] = {}, reason[VML_NREASONS * 2] = {};
 	int err;
@@ -187,9 +186,11 @@ static const struct {
 	const char *cause, *help;
 } causes[VML_NLOSS] = {
 	[VML_LOSS_THREAD_STORAGE] = { "thread_storage", "Events of threads for which there was no storage." },
-	[VML_LOSS_PROCESS_MAP_FULL] = { "process_map_full", "Threads counted as (untracked): no room for their process." },
+	[VML_LOSS_PROCESS_MAP_FULL] = { "process_map_full",
+					"Threads counted as (untracked): no room for their process." },
 	[VML_LOSS_VMA_MAP_FULL] = { "vma_map_full", "Faults counted in their process but in no VMA row, by groups." },
-	[VML_LOSS_WALK_FAILED] = { "walk_failed", "Times a VMA could not be found, because it was being changed: row [unknown]." },
+	[VML_LOSS_WALK_FAILED] = { "walk_failed",
+				   "Times a VMA could not be found, because it was being changed: row [unknown]." },
 	[VML_LOSS_FILE_MAP_FULL] = { "file_map_full", "VMA rows without a file name." },
 	[VML_LOSS_CGROUP_MAP_FULL] = { "cgroup_map_full", "Processes without a cgroup path." },
 	[VML_LOSS_EXIT_RECORDS] = { "exit_records", "Exited threads without a row; their process has their counts." },
@@ -240,8 +241,7 @@ static int fill_losses(struct vml_snapshot *s, const struct session *session, co
 }
 
 int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct table *processes,
-		  const struct table *threads, const struct table *vmas, const struct item *retired,
-		  uint64_t map_bytes)
+		  const struct table *threads, const struct table *vmas, const struct item *retired, uint64_t map_bytes)
 {
 	uint64_t counter[VML_NCOUNTERS] = {}, total[NBASE];
 	struct fill f = { .s = s, .processes = processes, .total = total };

@@ -76,14 +76,10 @@ char *identity_path(int fd, const void *key)
 static const struct {
 	const char *kind, *name;
 } kinds[VML_NVMA_KINDS] = {
-	[VML_VMA_ANON] = { "anon", "[anon]" },
-	[VML_VMA_FILE] = { "file", "" },
-	[VML_VMA_HEAP] = { "heap", "[heap]" },
-	[VML_VMA_STACK] = { "stack", "[stack]" },
-	[VML_VMA_VDSO] = { "vdso", "[vdso]" },
-	[VML_VMA_SPECIAL] = { "special", "[special]" },
-	[VML_VMA_NONE] = { "none", "[no mapping]" },
-	[VML_VMA_UNKNOWN] = { "unknown", "[unknown]" },
+	[VML_VMA_ANON] = { "anon", "[anon]" },	     [VML_VMA_FILE] = { "file", "" },
+	[VML_VMA_HEAP] = { "heap", "[heap]" },	     [VML_VMA_STACK] = { "stack", "[stack]" },
+	[VML_VMA_VDSO] = { "vdso", "[vdso]" },	     [VML_VMA_SPECIAL] = { "special", "[special]" },
+	[VML_VMA_NONE] = { "none", "[no mapping]" }, [VML_VMA_UNKNOWN] = { "unknown", "[unknown]" },
 };
 
 static void perms(char out[5], uint64_t flags)

@@ -29,8 +29,8 @@ static int batch_alloc(struct batch *b, uint32_t room, size_t key_size, size_t v
 	return b->keys && b->values ? 0 : -ENOMEM;
 }
 
-int map_each(int fd, size_t key_size, size_t value_size,
-	     int (*each)(void *arg, const void *key, const void *value), void *arg)
+int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, const void *key, const void *value),
+	     void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	struct batch b = {};
@@ -65,8 +65,7 @@ int map_each(int fd, size_t key_size, size_t value_size,
 #define HIST_BYTES sizeof(__u32[VML_NLOCKSTATS][VML_HIST_BUCKETS])
 
 int tasks_each(int iter_fd,
-	       int (*each)(void *arg, const struct vml_task_record *r,
-			   const __u32 (*hist)[VML_HIST_BUCKETS]),
+	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
 	       void *arg)
 {
 	static const size_t room = 256 << 10;

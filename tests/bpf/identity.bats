@@ -21,7 +21,13 @@ load lib
 	observe_program l "$BUILD/tests/lives" thread-execs
 	equal a l '[of($lines; "processes"; $load.pid)] | group_by(.exec) | map(map(.faults) | add / 1000 | floor) | sort' '[1, 2]'
 	equal a l '[of($lines; "processes"; $load.pid).start_ns] | unique | length' 1
+}
+
+@test "execve by another thread than the first: no thread has the faults of another" {
+	observe_program l "$BUILD/tests/lives" thread-execs
 	equal a l 'thread_sum($lines; $load.pid; "faults")' 'process_sum($lines; $load.pid; "faults")'
+	# 1000 by the one that then had another tid, 2000 by the new image, nothing of the past
+	equal a l '[of($lines; "threads"; $load.pid)] | group_by([.exec, .tid]) | map(map(.faults) | add / 1000 | floor) | map(select(. > 0)) | sort' '[1, 2]'
 }
 
 @test "a process whose first thread ended is still there, and counted" {
