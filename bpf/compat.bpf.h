@@ -159,11 +159,11 @@ struct trace_event_raw_mmap_lock___path {
 } __attribute__((preserve_access_index));
 
 /* In assembly, because the compiler would choose the offset at run time, which the verifier refuses. */
-#define context_word(ctx, offset)                                                                  \
-	({                                                                                         \
-		__u64 __v;                                                                         \
-		asm volatile("%0 = *(u64 *)(%1 + " #offset ")" : "=r"(__v) : "r"(ctx));            \
-		__v;                                                                               \
+#define context_word(ctx, offset)                                                       \
+	({                                                                              \
+		__u64 __v;                                                              \
+		asm volatile("%0 = *(u64 *)(%1 + " #offset ")" : "=r"(__v) : "r"(ctx)); \
+		__v;                                                                    \
 	})
 
 static __always_inline bool compat_mmap_lock_has_path(void)

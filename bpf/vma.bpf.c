@@ -73,18 +73,18 @@ static __always_inline bool is_node(__u64 entry)
  * below it, else the last one in use.  Offsets must be constants for the
  * verifier, so the loops are unrolled.
  */
-#define SLOT_FIND(n, pivots, end, index, entry, hi)                                                                  \
-	_Pragma("clang loop unroll(full)") for (int i = 0; i <= (pivots); i++)                                       \
-	{                                                                                                            \
-		if (i == (pivots) || (__u64)i >= (end)) {                                                            \
-			(entry) = (__u64)(n)->slot[i];                                                               \
-			break;                                                                                       \
-		}                                                                                                    \
-		if ((n)->pivot[i] >= (index)) {                                                                      \
-			(hi) = (n)->pivot[i];                                                                        \
-			(entry) = (__u64)(n)->slot[i];                                                               \
-			break;                                                                                       \
-		}                                                                                                    \
+#define SLOT_FIND(n, pivots, end, index, entry, hi)                            \
+	_Pragma("clang loop unroll(full)") for (int i = 0; i <= (pivots); i++) \
+	{                                                                      \
+		if (i == (pivots) || (__u64)i >= (end)) {                      \
+			(entry) = (__u64)(n)->slot[i];                         \
+			break;                                                 \
+		}                                                              \
+		if ((n)->pivot[i] >= (index)) {                                \
+			(hi) = (n)->pivot[i];                                  \
+			(entry) = (__u64)(n)->slot[i];                         \
+			break;                                                 \
+		}                                                              \
 	}
 
 /*
@@ -110,8 +110,8 @@ __noinline int vma_walk_step(struct walk *w, __u64 index)
 		struct maple_range_64 *n = AS(maple_range_64, node);
 
 		/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
-		end = n->pivot[14] ? (n->pivot[14] == hi ? 14 : 15) :
-				     AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
+		end = n->pivot[14] ? (n->pivot[14] == hi ? 14 : 15)
+				   : AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
 		SLOT_FIND(n, 15, end, index, entry, hi);
 	} else {
 		return WALK_ERROR;
@@ -240,8 +240,7 @@ static __noinline __u32 vma_kind(__u64 mm_addr, const struct found *f, bool file
 	return ops ? VML_VMA_SPECIAL : VML_VMA_ANON;
 }
 
-static __noinline int vma_describe(struct scratch *sc, __u64 mm, const struct found *f,
-				   struct vml_vma_value *v)
+static __noinline int vma_describe(struct scratch *sc, __u64 mm, const struct found *f, struct vml_vma_value *v)
 {
 	struct vm_area_struct *vma = (void *)f->vma;
 	struct file *file = (void *)f->file;
@@ -312,8 +311,7 @@ __noinline int vma_row_ensure(const struct vml_vma_key *key, __u64 mm, const str
 	return 0;
 }
 
-static __always_inline void row_enter(struct vml_thread *th, __u64 mm, __u64 anchor,
-				      const struct found *f, __u32 kind)
+static __always_inline void row_enter(struct vml_thread *th, __u64 mm, __u64 anchor, const struct found *f, __u32 kind)
 {
 	if (th->row.anchor != anchor) {
 		vma_flush(th);

@@ -129,14 +129,15 @@ struct vml_path {
 };
 
 struct vml_vma_value {
+	/* what a change of VMAs touches, close to the key */
+	struct vml_counts count;
 	__u64 start, end;
 	__u64 flags; /* vm_flags */
-	__u64 pgoff; /* pages */
 	__u64 file_cookie; /* tells one file from the next at this address; never printed */
+	__u64 pgoff; /* pages */
 	struct vml_file_key file; /* inode 0: no file */
 	__u32 kind; /* enum vml_vma_kind */
 	__u32 pad;
-	struct vml_counts count;
 	struct vml_lock_sum wait; /* read waits of fallbacks and bypasses here */
 	__u32 wait_hist[VML_HIST_BUCKETS];
 	__u32 reason[VML_NREASONS + 1];

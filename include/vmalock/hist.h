@@ -33,6 +33,7 @@
  * that still belongs to bucket k + 96.  Read-only data of whoever includes it;
  * tests/unit compares every entry with long-double arithmetic.
  */
+/* clang-format off */
 #define VML_HIST_BOUND_TABLE					\
 	{								\
 		59ULL, 70ULL, 84ULL, 100ULL, 119ULL,			\
@@ -61,6 +62,7 @@
 		26908685288ULL, 32000000000ULL, 38054627680ULL, 45254833995ULL, 53817370576ULL,\
 		64000000000ULL, 76109255360ULL, 90509667991ULL, 107634741152ULL, 128000000000ULL,\
 	}
+/* clang-format on */
 
 /*
  * The bucket of @ns, given the table above: the number of bounds below @ns.
@@ -70,8 +72,7 @@
  * user space) and leaves the verifier with every shift as a path of its own:
  * over a million instructions.
  */
-static inline __attribute__((always_inline)) __u32
-vml_hist_index(const __u64 bound[VML_HIST_BOUNDS], __u64 ns)
+static inline __attribute__((always_inline)) __u32 vml_hist_index(const __u64 bound[VML_HIST_BOUNDS], __u64 ns)
 {
 	__u32 i = 0;
 

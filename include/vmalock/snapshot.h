@@ -64,7 +64,7 @@ const char *vml_reason_name(unsigned int reason);
 const char *vml_reason_help(unsigned int reason);
 unsigned int vml_reason_count(void);
 /* Index into vml_row.reasons. */
-#define VML_REASON_INDEX(reason, certainty) ((reason) * 2 + (certainty))
+#define VML_REASON_INDEX(reason, certainty) ((reason)*2 + (certainty))
 
 /* The histograms of a row, by the enum vml_lockstat of abi.h; "mmap_read_wait" .. */
 #define VML_HISTS 4
@@ -88,7 +88,8 @@ uint64_t vml_tally_sum(const struct vml_tally *t);
 int vml_tally_from(struct vml_arena *a, const uint64_t *dense, uint32_t n, struct vml_tally *ret);
 /* ret = x + y; ret = cur - prev, where an index that fell counts as cur (reset). -ENOMEM */
 int vml_tally_add(struct vml_arena *a, const struct vml_tally *x, const struct vml_tally *y, struct vml_tally *ret);
-int vml_tally_delta(struct vml_arena *a, const struct vml_tally *prev, const struct vml_tally *cur, struct vml_tally *ret);
+int vml_tally_delta(struct vml_arena *a, const struct vml_tally *prev, const struct vml_tally *cur,
+		    struct vml_tally *ret);
 
 /* ---- histograms (src/model/hist.c); geometry: hist.h */
 
