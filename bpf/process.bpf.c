@@ -186,6 +186,8 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th)
 	key->start_ns = task->group_leader->start_boottime;
 	key->pid = task->tgid;
 	key->exec = task->self_exec_id;
+	th->start_ns = task->start_boottime;
+	th->tid = task->pid;
 	p = bpf_map_lookup_elem(&processes, key);
 	if (!p) {
 		bpf_map_update_elem(&processes, key, &empty_process, BPF_NOEXIST);
@@ -233,13 +235,13 @@ static __noinline int exit_record(struct task_struct *task, struct vml_thread *t
 		return 0;
 	}
 	r->proc = th->row.proc;
-	r->start_ns = task->start_boottime;
+	r->start_ns = th->start_ns;
 	r->cgroup_id = p->cgroup_id;
-	r->tid = task->pid;
+	r->tid = th->tid;
 	r->uid = p->uid;
 	r->ns_pid = p->ns_pid;
 	r->threads = 0;
-	r->leader = task->pid == task->tgid;
+	r->leader = th->tid == th->row.proc.pid;
 	r->exited = 1;
 	r->has_hist = 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));

@@ -66,9 +66,9 @@ int iter_tasks(struct bpf_iter__task *ctx)
 	if (!th || !r)
 		return 0;
 	r->proc = th->row.proc;
-	r->start_ns = task->start_boottime;
-	r->tid = task->pid;
-	r->leader = task->pid == task->tgid;
+	r->start_ns = th->start_ns;
+	r->tid = th->tid;
+	r->leader = th->tid == th->row.proc.pid;
 	r->exited = 0;
 	r->uid = BPF_CORE_READ(task, cred, uid.val);
 	r->threads = BPF_CORE_READ(task, signal, nr_threads);

@@ -208,6 +208,9 @@ struct vml_thread {
 	struct vml_vma_key row;
 	struct vml_counts count; /* without pending */
 
+	__u64 start_ns; /* who the thread was when it was first seen: in an execve by */
+	__u32 tid; /* another thread than the first it takes the first one's identity */
+	__u32 pad;
 	__u64 vma; /* pointer to the VMA of the last fault; 0: none */
 	__u64 vma_flags;
 	__u32 vma_is_file;

@@ -119,6 +119,10 @@ struct item {
 	uint32_t seen; /* pass that saw it last */
 	uint32_t changed; /* pass that changed it last */
 	uint32_t uid, ns_pid, threads;
+	uint32_t live; /* processes: threads with storage, as BPF counts them */
+	uint32_t alive; /* processes: threads that this pass saw */
+	uint32_t lost; /* processes: threads known to have ended unseen */
+	uint64_t complete_ns; /* processes: when no thread was missing for the last time */
 	bool gone; /* nothing will be added any more */
 	bool reported; /* was shown as exited */
 	char *comm, *cgroup; /* clean; NULL: not yet known */
@@ -132,6 +136,14 @@ struct item {
 struct table {
 	void *root; /* tsearch(3) */
 	size_t n;
+};
+
+/* All that the live source keeps from pass to pass. */
+struct tables {
+	struct table processes, threads, vmas;
+	struct item retired; /* sums of processes whose rows are gone */
+	uint64_t exits_missed; /* threads that ended unseen */
+	uint64_t map_bytes;
 };
 
 struct item *table_find(const struct table *t, const struct vml_id *id);
@@ -165,9 +177,7 @@ int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v);
 /* ---- fill.c */
 
 /* Everything but the arena, which @s has. -ENOMEM, or what the kernel said. */
-int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct table *processes,
-		  const struct table *threads, const struct table *vmas, const struct item *retired,
-		  uint64_t map_bytes);
+int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct tables *t);
 
 /* ---- host.c */
 

@@ -226,9 +226,10 @@ static void add_miss(void *arg, const char *program, uint64_t n)
 			(struct vml_loss){ copy, "Events skipped because the program was running on that CPU.", n };
 }
 
-static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS])
+static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS],
+		       uint64_t exits_missed)
 {
-	struct misses m = { .s = s, .room = VML_NLOSS + 16 };
+	struct misses m = { .s = s, .room = VML_NLOSS + 1 + 16 };
 	int err;
 
 	s->loss = vml_arena_alloc(s->arena, m.room * sizeof(*s->loss));
@@ -236,18 +237,21 @@ static int fill_losses(struct vml_snapshot *s, const struct session *session, co
 		return -ENOMEM;
 	for (size_t i = 0; i < VML_NLOSS; i++)
 		s->loss[s->nloss++] = (struct vml_loss){ causes[i].cause, causes[i].help, counter[i] };
+	s->loss[s->nloss++] =
+		(struct vml_loss){ "exits_missed",
+				   "Threads that ended unseen: what they counted since the last interval is missing.",
+				   exits_missed };
 	err = session_misses(session, add_miss, &m);
 	return err ? err : m.err;
 }
 
-int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct table *processes,
-		  const struct table *threads, const struct table *vmas, const struct item *retired, uint64_t map_bytes)
+int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct tables *t)
 {
 	uint64_t counter[VML_NCOUNTERS] = {}, total[NBASE];
-	struct fill f = { .s = s, .processes = processes, .total = total };
+	struct fill f = { .s = s, .processes = &t->processes, .total = total };
 	int err;
 
-	memcpy(total, retired->base, sizeof(total));
+	memcpy(total, t->retired.base, sizeof(total));
 	s->boot_ns = vml_now_boot();
 	s->real_ns = vml_now_real();
 	s->caps = vml_arena_copy(s->arena, &session->caps, sizeof(session->caps));
@@ -257,17 +261,17 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 	err = host_read(s->arena, &s->host);
 	/* VMAs and threads first: they look at their processes, which are then marked as reported */
 	if (!err)
-		err = fill_scope(&f, VML_VMA, vmas);
+		err = fill_scope(&f, VML_VMA, &t->vmas);
 	if (!err)
-		err = fill_scope(&f, VML_THREAD, threads);
+		err = fill_scope(&f, VML_THREAD, &t->threads);
 	if (!err)
-		err = fill_scope(&f, VML_PROCESS, processes);
+		err = fill_scope(&f, VML_PROCESS, &t->processes);
 	if (!err)
-		err = fill_sums(s, retired);
+		err = fill_sums(s, &t->retired);
 	if (!err)
 		err = counters_read(bpf_map__fd(session->skel->maps.counters), counter);
 	if (!err)
-		err = fill_losses(s, session, counter);
+		err = fill_losses(s, session, counter, t->exits_missed);
 	if (err)
 		return err;
 	values(s->total, total);
@@ -275,6 +279,6 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 	s->self.from_bpf = true;
 	s->self.foreign_mmap_locks = counter[VML_COUNTER_FOREIGN];
 	s->self.bpf_runs = total[BASE_HITS] + total[BASE_FALLBACKS] + total[BASE_KERNEL] + total[BASE_LOCK_EVENTS];
-	s->self.map_bytes = map_bytes + threads->n * sizeof(struct vml_thread);
+	s->self.map_bytes = t->map_bytes + t->threads.n * sizeof(struct vml_thread);
 	return 0;
 }

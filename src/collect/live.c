@@ -19,18 +19,22 @@
 
 /* Rows of VMAs that did not change for so many passes make room when the map is nearly full. */
 #define IDLE_PASSES 60
-/* A thread that is neither alive nor reported dead: its record was lost. */
+/*
+ * A thread that is neither alive nor reported dead for so long ended unseen.
+ * Seen while other programs attached to sched_process_free and detached from it:
+ * for some threads that ended in that moment nobody was called.
+ */
+#define LOST_NS 5000000000ULL
 #define LOST_PASSES 5
 
 struct live {
 	struct vml_source source; /* first */
 	struct session session;
 	struct ring_buffer *exits;
-	struct table processes, threads, vmas;
+	struct tables t;
 	uint32_t pass;
+	uint64_t now; /* of the pass, CLOCK_MONOTONIC */
 	uint32_t max_vmas;
-	uint64_t map_bytes;
-	struct item retired; /* sums of processes whose rows are gone */
 	int err; /* first error inside a callback */
 };
 
@@ -79,7 +83,7 @@ static int read_vma(void *arg, const void *key, const void *value)
 	struct item *e;
 
 	id.anchor = k->anchor;
-	e = table_get(&l->vmas, &id);
+	e = table_get(&l->t.vmas, &id);
 	if (!e)
 		return -ENOMEM;
 	r = pending_reading(l, e);
@@ -104,7 +108,7 @@ static int add_pending(struct live *l, const struct vml_task_record *t)
 	id.anchor = t->row.anchor;
 	if (!id.anchor)
 		return 0;
-	e = table_find(&l->vmas, &id);
+	e = table_find(&l->t.vmas, &id);
 	if (!e) /* the row is younger than this pass's look at the map */
 		return 0;
 	r = pending_reading(l, e);
@@ -140,7 +144,7 @@ static int read_process(void *arg, const void *key, const void *value)
 	struct item *e;
 	int err;
 
-	e = table_get(&l->processes, &id);
+	e = table_get(&l->t.processes, &id);
 	if (!e)
 		return -ENOMEM;
 	r = pending_reading(l, e);
@@ -155,7 +159,11 @@ static int read_process(void *arg, const void *key, const void *value)
 	}
 	reading_add_hist(r, v->hist);
 	reading_add_reasons(r, v->reason);
-	e->gone = v->exited && !v->live;
+	if (!e->complete_ns)
+		e->complete_ns = l->now;
+	e->live = v->live;
+	e->alive = 0;
+	e->gone = v->exited && (!v->live || l->now - e->complete_ns > LOST_NS);
 	e->threads = 0;
 	if (e->seen && !e->gone)
 		return 0; /* its threads know better */
@@ -177,7 +185,7 @@ static int raise_thread(struct live *l, const struct vml_task_record *t, const _
 
 	id.tid = t->tid;
 	id.tid_start_ns = t->start_ns;
-	e = table_get(&l->threads, &id);
+	e = table_get(&l->t.threads, &id);
 	if (!e)
 		return -ENOMEM;
 	reading_add_record(&r, t);
@@ -206,13 +214,14 @@ static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (
 	err = raise_thread(l, t, hist, &thread);
 	if (err)
 		return err;
-	process = table_get(&l->processes, &id);
+	process = table_get(&l->t.processes, &id);
 	r = process ? pending_reading(l, process) : NULL;
 	if (!r)
 		return -ENOMEM;
 	reading_add_record(r, t);
 	item_add_cells(thread, r);
 	process->gone = false;
+	process->alive++;
 	process->uid = t->uid;
 	process->ns_pid = t->ns_pid;
 	process->threads = t->threads;
@@ -244,6 +253,23 @@ static void settle(struct item *e, void *arg)
 		l->err = item_raise(e, e->reading, true, l->pass);
 	free(e->reading);
 	e->reading = NULL;
+}
+
+/*
+ * Threads that BPF has storage for but nobody sees: between their end and the
+ * tracepoint that folds them for a moment, and for ever when it was not called.
+ */
+static void count_missing(struct item *e, void *arg)
+{
+	struct live *l = arg;
+	uint32_t missing = e->live > e->alive ? e->live - e->alive : 0;
+
+	if (missing <= e->lost) {
+		e->complete_ns = l->now;
+	} else if (l->now - e->complete_ns > LOST_NS) {
+		l->t.exits_missed += missing - e->lost;
+		e->lost = missing;
+	}
 }
 
 /* ---- retiring: rows of what is gone, after it was shown once */
@@ -279,7 +305,7 @@ static void find_dead_vma(struct item *e, void *arg)
 {
 	struct vml_id id = { .pid = e->id.pid, .exec = e->id.exec, .start_ns = e->id.start_ns };
 	struct sweep *s = arg;
-	struct item *p = table_find(&s->live->processes, &id);
+	struct item *p = table_find(&s->live->t.processes, &id);
 
 	if (is_untracked(&e->id))
 		return;
@@ -310,7 +336,7 @@ static void retire_process(struct live *l, struct item *e)
 	struct vml_proc_key key = process_key(&e->id);
 
 	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.processes), &key);
-	if (item_retire(&l->retired, e))
+	if (item_retire(&l->t.retired, e))
 		l->err = -ENOMEM;
 }
 
@@ -323,15 +349,15 @@ static void retire_vma(struct live *l, struct item *e)
 
 static int retire(struct live *l)
 {
-	uint32_t idle = l->vmas.n > l->max_vmas / 4 * 3 ? IDLE_PASSES : 0;
+	uint32_t idle = l->t.vmas.n > l->max_vmas / 4 * 3 ? IDLE_PASSES : 0;
 	int err;
 
 	/* VMAs first: they ask whether their process is going */
-	err = sweep(l, &l->vmas, find_dead_vma, idle, retire_vma);
+	err = sweep(l, &l->t.vmas, find_dead_vma, idle, retire_vma);
 	if (!err)
-		err = sweep(l, &l->threads, find_dead_thread, 0, NULL);
+		err = sweep(l, &l->t.threads, find_dead_thread, 0, NULL);
 	if (!err)
-		err = sweep(l, &l->processes, find_dead_process, 0, retire_process);
+		err = sweep(l, &l->t.processes, find_dead_process, 0, retire_process);
 	return err ? err : l->err;
 }
 
@@ -343,6 +369,7 @@ static int pass(struct live *l)
 	int err;
 
 	l->pass++;
+	l->now = vml_now_mono();
 	l->err = 0;
 	err = retire(l);
 	if (!err)
@@ -355,8 +382,9 @@ static int pass(struct live *l)
 		err = tasks_each(l->session.iter_fd, read_thread, l);
 	if (!err)
 		ring_buffer__consume(l->exits);
-	table_walk(&l->vmas, settle, l);
-	table_walk(&l->processes, settle, l);
+	table_walk(&l->t.vmas, settle, l);
+	table_walk(&l->t.processes, settle, l);
+	table_walk(&l->t.processes, count_missing, l);
 	return err ? err : l->err;
 }
 
@@ -370,11 +398,11 @@ static int live_next(struct vml_source *source, struct vml_snapshot **ret)
 	if (err)
 		return err;
 	if (l->pass % 16 == 1)
-		l->map_bytes = maps_bytes(&l->session);
+		l->t.map_bytes = maps_bytes(&l->session);
 	s = vml_snapshot_new();
 	if (!s)
 		return -ENOMEM;
-	err = snapshot_fill(s, &l->session, &l->processes, &l->threads, &l->vmas, &l->retired, l->map_bytes);
+	err = snapshot_fill(s, &l->session, &l->t);
 	if (err) {
 		vml_snapshot_free(s);
 		return err;
@@ -389,10 +417,10 @@ static void live_close(struct vml_source *source)
 
 	ring_buffer__free(l->exits);
 	session_close(&l->session);
-	table_free(&l->processes);
-	table_free(&l->threads);
-	table_free(&l->vmas);
-	free(l->retired.cell);
+	table_free(&l->t.processes);
+	table_free(&l->t.threads);
+	table_free(&l->t.vmas);
+	free(l->t.retired.cell);
 	free(l);
 }
 
