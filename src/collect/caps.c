@@ -76,6 +76,8 @@ void caps_set(struct vml_caps *c, enum vml_cap_id id, enum vml_cap_state state, 
 
 /* ---- BTF */
 
+#define LIBBPF_ERRNO_FIRST 4000 /* __LIBBPF_ERRNO__START: not for strerror() */
+
 static bool has_member(const struct btf *btf, const struct btf_type *t, const char *name)
 {
 	const struct btf_member *m = btf_members(t);
@@ -145,11 +147,13 @@ int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR
 	btf = btf__parse(path, NULL);
 	if (!btf) {
 		err = -errno;
-		caps_set(c, VML_CAP_BTF, VML_CAP_NO, "%s: %s", path, strerror(-err));
+		caps_set(c, VML_CAP_BTF, VML_CAP_NO, "%s: %s", path,
+			 -err >= LIBBPF_ERRNO_FIRST ? "it is no BTF" : strerror(-err));
 		if (btf_path) {
 			snprintf(error, VML_ERROR_MAX,
 				 "cannot read BTF from %s: %s. Give a file made by pahole or bpftool for kernel %s.",
-				 path, err == -EINVAL || err == -EPROTO ? "it is no BTF" : strerror(-err), u.release);
+				 path, -err >= LIBBPF_ERRNO_FIRST || err == -EINVAL ? "it is no BTF" : strerror(-err),
+				 u.release);
 			return -EINVAL;
 		}
 		snprintf(error, VML_ERROR_MAX,

@@ -51,3 +51,19 @@ load lib
 @test "doctor: says the same in the C locale" {
 	diff <(LC_ALL=C "$BUILD/bin/vmalock" doctor) <(LC_ALL=C.UTF-8 "$BUILD/bin/vmalock" doctor)
 }
+
+@test "--btf: the kernel's own file serves, what is no BTF is refused in one line" {
+	run -0 "$BUILD/bin/vmalocktop" -b -n 1 -d 0.2 --btf /sys/kernel/btf/vmlinux
+	echo 'no types here' >"$BATS_TEST_TMPDIR/bad"
+	run -1 --separate-stderr "$BUILD/bin/vmalocktop" -b -n 1 --btf "$BATS_TEST_TMPDIR/bad"
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *"$BATS_TEST_TMPDIR/bad"* ]]
+}
+
+@test "types of a kernel without the tracepoints: exit 4 and one line" {
+	echo 'struct mm_struct { int n; } mm;' | clang -target bpf -g -xc -c - -o "$BATS_TEST_TMPDIR/old.o"
+	run -4 --separate-stderr "$BUILD/bin/vmalocktop" -b -n 1 --btf "$BATS_TEST_TMPDIR/old.o"
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *'cannot be observed'* ]]
+	run -4 --separate-stderr "$BUILD/bin/vmalock" doctor --btf "$BATS_TEST_TMPDIR/old.o"
+}
