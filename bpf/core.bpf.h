@@ -59,7 +59,7 @@ __u32 core_hist_index(__u64 ns);
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address);
 /* Adds what is pending in @th to its row and to its own counts. */
 __hidden int vma_flush(struct vml_thread *th);
-/* A fallback of the current fault: counts the reason in the row, and returns it. */
+/* A fallback of the current fault: counts its reason, in the thread and in the row. */
 __hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm);
 /*
  * The current fault holds mmap_lock now, so the tree holds still: a VMA that was
