@@ -17,6 +17,7 @@ enum { KEY_PAGES = 0x100, KEY_SECONDS, KEY_FILE, KEY_HANDSHAKE, KEY_STEP };
 
 struct command {
 	const struct vml_load_scenario *scenario;
+	char name[64]; /* "vmalock load ..." */
 	struct vml_load_options options;
 	bool rounds_set;
 };
@@ -88,7 +89,12 @@ static void options_of(const struct vml_load_scenario *s, struct argp_option ret
 			text = s->threads_help;
 		if (options[i].key == 'r' && s->rounds_help)
 			text = s->rounds_help;
+		if (options[i].key == KEY_PAGES && s->pages_help)
+			text = s->pages_help;
+		if (options[i].key == KEY_FILE && s->file_help)
+			text = s->file_help;
 		ret[n] = options[i];
+		ret[n].doc = text;
 		if (default_of(s, options[i].key)) {
 			snprintf(doc[n], sizeof(doc[n]), "%s (%u)", text, default_of(s, options[i].key));
 			ret[n].doc = doc[n];
@@ -160,11 +166,30 @@ static void list(FILE *out)
 	      "Make page faults and mmap_lock traffic on purpose.  Scenarios:\n\n",
 	      out);
 	for (s = vml_load_scenarios; s->name; s++)
-		fprintf(out, "  %-11s %s\n", s->name, s->help);
-	fputs("\nExamples:\n"
+		fprintf(out, "  %-12s %s\n", s->name, s->help);
+	fputs("  reason NAME  faults that fall back for that reason; 'vmalock load reason' lists them\n"
+	      "\nExamples:\n"
 	      "  vmalock load shared --seconds 30         contention to look at in vmalocktop\n"
 	      "  vmalock load threads -t 10000 -j         one JSON object with what was done\n"
+	      "  vmalock load reason no_map_pages -j      what was provoked, and how often\n"
 	      "  vmalock load SCENARIO --help             options of a scenario\n",
+	      out);
+}
+
+static void list_reasons(FILE *out)
+{
+	const struct vml_load_scenario *s;
+
+	fputs("Usage: vmalock load reason NAME [OPTION...]\n"
+	      "Make faults fall back to mmap_lock for one reason.  The report (--json) says how\n"
+	      "often at least that happened.  Exit status 4: not possible here.  Reasons:\n\n",
+	      out);
+	for (s = vml_load_reasons; s->name; s++)
+		fprintf(out, "  %-14s %s%s\n", s->name, s->help, s->never ? " (never)" : "");
+	fputs("\nExamples:\n"
+	      "  vmalock load reason busy --seconds 30    something to look at in vmalocktop\n"
+	      "  vmalock load reason userfaultfd -j       one JSON object with what was provoked\n"
+	      "  vmalock load reason NAME --help          options of a reason\n",
 	      out);
 }
 
@@ -178,41 +203,66 @@ static int run(const struct command *c)
 	};
 	int err;
 
+	if (c->scenario->never) {
+		fprintf(stderr, "%s: %s\n", c->name, c->scenario->never);
+		return 4;
+	}
 	/* a page is a fault, also where huge pages are on for all */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	err = c->scenario->run(&l);
+	err = c->scenario->run ? c->scenario->run(&l) : vml_load_crew_run(&l);
 	if (!err && vml_load_report(stdout, &l))
 		err = vml_load_fail(&l, -EIO, "cannot write the report");
 	if (err)
-		fprintf(stderr, "vmalock load %s: %s\n", c->scenario->name, l.error);
+		fprintf(stderr, "%s: %s\n", c->name, l.error);
+	free((void *)l.parts);
 	free(l.child);
 	return !err ? 0 : err == -EOPNOTSUPP ? 4 : 1;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	return argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "help");
+}
+
+static int help(void (*print)(FILE *out))
+{
+	print(stdout);
+	if (!fflush(stdout))
+		return 0;
+	fprintf(stderr, "vmalock load: cannot write to stdout: %s\n", strerror(errno));
+	return 1;
 }
 
 int vml_load_command(int argc, char **argv)
 {
 	struct argp_option some[VML_ARRAY_SIZE(options)];
-	char doc[VML_ARRAY_SIZE(options)][160], name[64];
+	char doc[VML_ARRAY_SIZE(options)][160];
 	struct argp argp = { .options = some, .parser = parse };
 	struct command c = { 0 };
+	bool reason = false;
 
-	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "help")) {
-		list(stdout);
-		if (!fflush(stdout))
-			return 0;
-		fprintf(stderr, "vmalock load: cannot write to stdout: %s\n", strerror(errno));
-		return 1;
+	if (asks_for_help(argc, argv))
+		return help(list);
+	if (!strcmp(argv[1], "reason")) {
+		reason = true;
+		argc--;
+		argv++;
+		if (asks_for_help(argc, argv))
+			return help(list_reasons);
 	}
-	c.scenario = vml_load_find(argv[1]);
+	c.scenario = vml_load_find(reason ? vml_load_reasons : vml_load_scenarios, argv[1]);
 	if (!c.scenario) {
-		fprintf(stderr, "vmalock load: unknown %s '%s'; 'vmalock load' lists what there is\n",
-			argv[1][0] == '-' ? "option" : "scenario", argv[1]);
+		fprintf(stderr, "vmalock load: unknown %s '%s'; 'vmalock load%s' lists what there is\n",
+			argv[1][0] == '-' ? "option"
+			: reason	  ? "reason"
+					  : "scenario",
+			argv[1], reason ? " reason" : "");
 		return 2;
 	}
 	c.options = c.scenario->defaults;
 	options_of(c.scenario, some, doc);
-	snprintf(name, sizeof(name), "vmalock load %s", c.scenario->name);
-	argv[1] = name;
+	snprintf(c.name, sizeof(c.name), "vmalock load %s%s", reason ? "reason " : "", c.scenario->name);
+	argv[1] = c.name;
 	argp.doc = c.scenario->help;
 	if (argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &c))
 		return 2;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -45,18 +46,37 @@ static void set_phase(struct vml_load *l, uint32_t phase)
 	futex_wake_all(&l->phase);
 }
 
+static void work(struct vml_load_worker *w, bool rehearsal)
+{
+	struct vml_load *l = w->load;
+
+	if (w->index < l->options.threads) {
+		l->scenario->body(w, rehearsal);
+		if (!rehearsal)
+			atomic_fetch_sub(&l->faulters, 1);
+		return;
+	}
+	/* --rounds 0 means that nothing happens */
+	if (!rehearsal && !l->options.rounds)
+		return;
+	do
+		l->scenario->change(w);
+	while (!w->error && !rehearsal && atomic_load(&l->faulters));
+}
+
 static void *worker_main(void *arg)
 {
 	struct vml_load_worker *w = arg;
 	struct vml_load *l = w->load;
 
-	l->body(w, true);
+	work(w, true);
 	w->calls = (struct vml_load_calls){ 0 };
+	memset(w->did, 0, sizeof(w->did));
 	w->bytes = 0;
 	arrive(&l->parked, l->crew);
 	wait_for(&l->phase, PHASE_WORK);
 	if (atomic_load(&l->phase) == PHASE_WORK) {
-		l->body(w, false);
+		work(w, false);
 		arrive(&l->finished, l->crew);
 		wait_for(&l->phase, PHASE_LEAVE);
 	}
@@ -92,6 +112,13 @@ int vml_load_stacks_map(struct vml_load *l, uint32_t n)
 	l->stacks = p;
 	l->stacks_len = len;
 	return 0;
+}
+
+void vml_load_stacks_unmap(struct vml_load *l)
+{
+	if (l->stacks)
+		munmap(l->stacks, l->stacks_len);
+	l->stacks = NULL;
 }
 
 int vml_load_stack_use(struct vml_load *l, uint32_t i, pthread_attr_t *attr)
@@ -135,13 +162,11 @@ static int crew_error(struct vml_load *l)
 	return 0;
 }
 
-int vml_load_crew_start(struct vml_load *l, uint32_t n, vml_load_body body)
+static int start_threads(struct vml_load *l, uint32_t n)
 {
 	int err;
 
-	l->body = body;
 	l->crew = n;
-	l->deadline_ns = UINT64_MAX;
 	if (!n)
 		return 0;
 	err = vml_load_allow_threads(l, n);
@@ -159,37 +184,43 @@ int vml_load_crew_start(struct vml_load *l, uint32_t n, vml_load_body body)
 	return crew_error(l);
 }
 
-static void sum_up(struct vml_load *l)
+int vml_load_crew_start(struct vml_load *l)
 {
-	uint32_t i;
+	int err;
+
+	l->deadline_ns = UINT64_MAX;
+	atomic_store(&l->faulters, l->options.threads);
+	err = l->scenario->open(l);
+	if (!err)
+		err = start_threads(l, l->options.threads + (l->scenario->change ? l->options.writers : 0));
+	return err;
+}
+
+void vml_load_crew_go(struct vml_load *l)
+{
+	set_phase(l, PHASE_WORK);
+}
+
+int vml_load_crew_sum(struct vml_load *l)
+{
+	uint32_t i, k;
 
 	for (i = 0; i < l->crew; i++) {
 		const struct vml_load_worker *w = &l->worker[i];
 
-		l->calls.mmap += w->calls.mmap;
-		l->calls.munmap += w->calls.munmap;
-		l->calls.mprotect += w->calls.mprotect;
-		l->calls.madvise += w->calls.madvise;
-		l->calls.read += w->calls.read;
+#define X(name) l->calls.name += w->calls.name;
+		VML_LOAD_CALLS(X)
+#undef X
+		for (k = 0; k < VML_DID_COUNT; k++)
+			l->did[k] += w->did[k];
 		l->bytes += w->bytes;
 	}
+	return crew_error(l);
 }
 
-int vml_load_crew_work(struct vml_load *l)
+void vml_load_crew_wait(struct vml_load *l)
 {
-	int err;
-
-	/* what main does at the edges, once before it counts */
-	futex_wake_all(&l->finished);
-	wait_for(&l->finished, 0);
-	err = vml_load_begin(l);
-	if (err)
-		return err;
-	set_phase(l, PHASE_WORK);
 	wait_for(&l->finished, l->crew);
-	err = vml_load_end(l);
-	sum_up(l);
-	return err ? err : crew_error(l);
 }
 
 void vml_load_crew_stop(struct vml_load *l)
@@ -199,10 +230,31 @@ void vml_load_crew_stop(struct vml_load *l)
 	set_phase(l, PHASE_LEAVE);
 	for (i = 0; i < l->created; i++)
 		pthread_join(l->worker[i].thread, NULL);
-	if (l->stacks)
-		munmap(l->stacks, l->stacks_len);
+	vml_load_stacks_unmap(l);
 	free(l->worker);
-	l->stacks = NULL;
 	l->worker = NULL;
 	l->created = l->crew = 0;
+	l->scenario->close(l);
+}
+
+int vml_load_crew_run(struct vml_load *l)
+{
+	int err, e;
+
+	err = vml_load_crew_start(l);
+	if (!err) {
+		/* what main does at the edges, once before it counts */
+		futex_wake_all(&l->finished);
+		wait_for(&l->finished, 0);
+		err = vml_load_begin(l);
+	}
+	if (!err) {
+		vml_load_crew_go(l);
+		vml_load_crew_wait(l);
+		err = vml_load_end(l);
+		e = vml_load_crew_sum(l);
+		err = err ? err : e;
+	}
+	vml_load_crew_stop(l);
+	return err;
 }

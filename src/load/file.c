@@ -9,36 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "load.h"
 
-static void drop(struct vml_load_worker *w, uint8_t *p, size_t len)
-{
-	if (len && madvise(p, len, MADV_DONTNEED))
-		w->error = -errno;
-	w->calls.madvise++;
-}
-
-static void body(struct vml_load_worker *w, bool rehearsal)
+void vml_load_file(struct vml_load_worker *w, bool rehearsal)
 {
 	struct vml_load *l = w->load;
-	uint64_t pages = l->options.pages;
-	size_t at = w->index * pages * l->page, len;
+	uint64_t pages = vml_load_pages(l, rehearsal);
+	size_t at = w->index * (uint64_t)l->options.pages * l->page, len = pages * l->page;
 	uint32_t i;
 
-	if (rehearsal && pages)
-		pages = 1;
-	len = pages * l->page;
 	for (i = 0; !w->error && vml_load_more(l, i, rehearsal); i++) {
 		vml_load_read_pages(l->rest + at, pages, l->page);
-		drop(w, l->rest + at, len);
+		vml_load_drop(w, l->rest + at, len);
 		/* every second page is mapped first; the kernel maps its neighbours around it */
 		vml_load_read_pages(l->copy + at, pages / 2, 2 * l->page);
 		vml_load_write_pages(l->copy + at, pages, l->page);
-		drop(w, l->copy + at, len);
+		vml_load_drop(w, l->copy + at, len);
 		vml_load_write_pages(l->memory + at, pages, l->page);
-		drop(w, l->memory + at, len);
+		vml_load_drop(w, l->memory + at, len);
 		w->bytes += 3 * len;
 	}
 }
@@ -59,6 +50,7 @@ static int open_file(struct vml_load *l)
 		if (l->fd >= 0)
 			unlink(l->path);
 	}
+	l->unlink = l->fd >= 0 && l->options.path;
 	return l->fd < 0 ? vml_load_fail(l, -errno, "cannot create %s", l->path) : 0;
 }
 
@@ -90,11 +82,46 @@ static int map(struct vml_load *l, const char *name, uint64_t pages, int prot, i
 	return 0;
 }
 
-static int map_all(struct vml_load *l, uint64_t pages)
+static uint64_t file_pages(const struct vml_load *l)
+{
+	return (uint64_t)l->options.threads * l->options.pages;
+}
+
+bool vml_load_is_device(const struct vml_load *l)
+{
+	struct stat st;
+
+	return l->options.path && !stat(l->options.path, &st) && S_ISBLK(st.st_mode);
+}
+
+int vml_load_file_create(struct vml_load *l, uint64_t pages)
 {
 	int err;
 
-	err = map(l, "read", pages, PROT_READ, MAP_PRIVATE, &l->rest);
+	if (!pages)
+		return vml_load_fail(l, -EINVAL, "an empty file cannot be mapped");
+	err = open_file(l);
+	return err ? err : fill(l, pages);
+}
+
+void vml_load_file_remove(struct vml_load *l)
+{
+	if (l->fd < 0)
+		return;
+	close(l->fd);
+	if (l->unlink)
+		unlink(l->path);
+	l->fd = -1;
+}
+
+int vml_load_file_open(struct vml_load *l)
+{
+	uint64_t pages = file_pages(l);
+	int err;
+
+	err = vml_load_file_create(l, pages);
+	if (!err)
+		err = map(l, "read", pages, PROT_READ, MAP_PRIVATE, &l->rest);
 	if (!err)
 		err = map(l, "copy", pages, PROT_READ | PROT_WRITE, MAP_PRIVATE, &l->copy);
 	if (!err)
@@ -102,37 +129,13 @@ static int map_all(struct vml_load *l, uint64_t pages)
 	return err;
 }
 
-static void unmap_all(struct vml_load *l, uint64_t pages)
+void vml_load_file_close(struct vml_load *l)
 {
 	uint8_t *const p[] = { l->rest, l->copy, l->memory };
 	unsigned int i;
 
 	for (i = 0; i < 3; i++)
 		if (p[i])
-			munmap(p[i], pages * l->page);
-}
-
-int vml_load_file(struct vml_load *l)
-{
-	uint64_t pages = (uint64_t)l->options.threads * l->options.pages;
-	int err;
-
-	if (!pages)
-		return vml_load_fail(l, -EINVAL, "an empty file cannot be mapped");
-	err = open_file(l);
-	if (err)
-		return err;
-	err = fill(l, pages);
-	if (!err)
-		err = map_all(l, pages);
-	if (!err)
-		err = vml_load_crew_start(l, l->options.threads, body);
-	if (!err)
-		err = vml_load_crew_work(l);
-	vml_load_crew_stop(l);
-	unmap_all(l, pages);
-	close(l->fd);
-	if (l->options.path)
-		unlink(l->path);
-	return err;
+			munmap(p[i], file_pages(l) * l->page);
+	vml_load_file_remove(l);
 }

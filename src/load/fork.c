@@ -175,7 +175,7 @@ int vml_load_vfork(struct vml_load *l)
 		err = vfork_one(l, false);
 	if (!err)
 		err = vml_load_end(l);
-	vml_load_crew_stop(l);
+	vml_load_stacks_unmap(l);
 	vml_load_unmap(l, l->memory, l->options.pages);
 	return err;
 }

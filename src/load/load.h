@@ -33,9 +33,18 @@
  * and written once before "ready", on pages of its own.  Inside, nothing is
  * counted in rusage that is no page fault exception: no get_user_pages()
  * (mlock, MAP_POPULATE, O_DIRECT, process_vm_*, futex on absent pages) and no
- * signals.  Huge pages are off for the whole process.  Not exact in this sense
- * is only `exec`: the kernel writes the arguments of execve through
- * get_user_pages().
+ * signals.  Huge pages are off for the whole process.  Where a scenario is not
+ * exact in this sense, it is its purpose and its report says how often:
+ *
+ *	exec		the kernel writes the arguments of execve through get_user_pages()
+ *	remote		rusage counts faults of get_user_pages(), which are no exceptions
+ *	segv		exceptions that end in a signal are not in rusage
+ *	thp		huge pages are on, for its own regions
+ *	forkcow		fork(2) makes stacks and data copy-on-write as well
+ *	swap		swap-in under get_user_pages() and the like is in rusage
+ *
+ * What a scenario changes on the host (swap, huge pages) is undone when it
+ * ends, however it ends (undo.c).
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,33 +82,90 @@ struct vml_load_options {
 };
 
 struct vml_load;
+struct vml_load_worker;
+
+/* The work of a thread; @rehearsal: once before "ready", one round of one page. */
+typedef void (*vml_load_body)(struct vml_load_worker *w, bool rehearsal);
 
 struct vml_load_scenario {
 	const char *name;
 	const char *help; /* one line */
-	const char *threads_help, *rounds_help; /* what -t and -r count here; NULL: the usual */
+	/* what -t, -r, --pages count and --file names here; NULL: the usual */
+	const char *threads_help, *rounds_help, *pages_help, *file_help;
 	unsigned int takes; /* enum vml_load_take */
+	unsigned int did; /* 1 << enum vml_load_did: what it counts besides faults and calls */
 	struct vml_load_options defaults;
-	/* Negative errno with l->error set; -EOPNOTSUPP: not possible on this host. */
+	/*
+	 * Threads that do their work at once, the usual kind.  open() prepares what
+	 * they work on, close() takes what open() left half-made.  Each of the first
+	 * options.threads of the crew does @body; each of options.writers does @change
+	 * again and again until the others are done.
+	 *
+	 * open() and run(): negative errno with l->error set; -EOPNOTSUPP: not
+	 * possible on this host, and the error says what is missing.
+	 */
+	int (*open)(struct vml_load *l);
+	vml_load_body body;
+	void (*change)(struct vml_load_worker *w);
+	void (*close)(struct vml_load *l);
+	/* Or all of it. */
 	int (*run)(struct vml_load *l);
+	/* Of `reason`: also seen while it runs; NULL: only that reason. */
+	const char *also;
+	/* VML_DID_PROVOKED is how often it happened, not only how often at least */
+	bool exact;
+	/* Not possible anywhere, and why; NULL: it is. */
+	const char *never;
 };
 
-/* Ended by name NULL. (scenario.c) */
+/* Ended by name NULL. (scenario.c, reason.c) */
 extern const struct vml_load_scenario vml_load_scenarios[];
-const struct vml_load_scenario *vml_load_find(const char *name);
+extern const struct vml_load_scenario vml_load_reasons[]; /* `vmalock load reason NAME` */
+const struct vml_load_scenario *vml_load_find(const struct vml_load_scenario *table, const char *name);
 
 /* ---- one run */
 
+/* System calls, by the names of the report. */
+#define VML_LOAD_CALLS(X)   \
+	X(mmap)             \
+	X(munmap)           \
+	X(mprotect)         \
+	X(madvise)          \
+	X(mincore)          \
+	X(read)             \
+	X(process_vm_readv) \
+	X(ioctl)            \
+	X(fork)
+
 struct vml_load_calls {
-	uint64_t mmap, munmap, mprotect, madvise, read;
+#define X(name) uint64_t name;
+	VML_LOAD_CALLS(X)
+#undef X
 };
+
+/* What else was done that others can count too; "did" in the report. */
+enum vml_load_did {
+	VML_DID_PROVOKED, /* faults that fell back for the reason, at least */
+	VML_DID_GUP, /* pages faulted in by get_user_pages() */
+	VML_DID_SEGV_READONLY, /* SIGSEGV: write to memory that is read-only */
+	VML_DID_SEGV_HOLE, /* SIGSEGV: nothing is mapped there */
+	VML_DID_HUGE, /* huge areas that were written for the first time */
+	VML_DID_RESOLVED, /* userfaultfd: faults the monitor resolved */
+	VML_DID_SWAPPED, /* pages found in swap and not in memory before they were touched */
+	VML_DID_CHILD_FAULTS, /* of children, from wait4(2) */
+	VML_DID_KILLED, /* threads killed in their fault */
+	VML_DID_ATTEMPTS, /* tries of something that only sometimes succeeds */
+	VML_DID_COUNT,
+};
+#define VML_LOAD_DID(x) (1U << VML_DID_##x)
 
 /* What was done with memory that the report can be compared with. */
 struct vml_load_region {
 	const char *name;
+	const char *of; /* the part of `all`, else NULL */
 	uint64_t start, end;
 };
-#define VML_LOAD_REGIONS 4
+#define VML_LOAD_REGIONS 32
 
 struct vml_load_child {
 	pid_t pid;
@@ -112,11 +178,9 @@ struct vml_load_worker {
 	int error; /* negative errno of what failed in the body */
 	pthread_t thread;
 	struct vml_load_calls calls;
+	uint64_t did[VML_DID_COUNT];
 	uint64_t bytes;
 };
-
-/* The work of a thread; @rehearsal: once before "ready", one round of one page. */
-typedef void (*vml_load_body)(struct vml_load_worker *w, bool rehearsal);
 
 struct vml_load {
 	const struct vml_load_scenario *scenario;
@@ -128,6 +192,7 @@ struct vml_load {
 	struct rusage before, after;
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
 	struct vml_load_calls calls;
+	uint64_t did[VML_DID_COUNT];
 	uint64_t bytes; /* touched, or read */
 	struct vml_load_region region[VML_LOAD_REGIONS];
 	unsigned int nregions;
@@ -136,24 +201,32 @@ struct vml_load {
 	uint32_t max_children;
 	uint32_t images; /* of `exec` */
 	char path[256];
+	const struct vml_load_part *parts; /* of `all` */
+	unsigned int nparts;
 
 	uint64_t deadline_ns; /* UINT64_MAX: none */
 
 	/* crew.c */
-	vml_load_body body;
 	struct vml_load_worker *worker;
 	uint32_t crew, created;
+	_Atomic uint32_t faulters; /* of options.threads, still at it */
 	uint8_t *stacks;
 	size_t stacks_len;
 	_Atomic uint32_t phase, parked, finished;
 
 	/* of the scenarios */
 	uint8_t *memory, *copy, *rest; /* what is faulted */
-	_Atomic uint32_t faulters; /* `shared`: still at it */
+	size_t memory_len; /* where it is not a multiple of the options */
+	size_t huge; /* bytes of a huge page */
+	_Atomic uint32_t busy; /* threads that others wait for */
 	int fd;
+	bool unlink; /* path, when fd is closed */
+	struct vml_load_peer *peer; /* of `remote` */
+	struct vml_load_uffd *uffd;
+	struct vml_load_undo *undo;
 };
 
-/* Sets l->error to the formatted text and strerror(-@err); returns @err. */
+/* Sets l->error to the formatted text and strerror(-@err); returns @err. No strerror for -EOPNOTSUPP: the text says why. */
 int vml_load_fail(struct vml_load *l, int err, const char *what, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- the steady part (steady.c) */
@@ -178,33 +251,156 @@ void vml_load_region_add(struct vml_load *l, const char *name, const uint8_t *p,
 /* Writes, or reads, one byte of each page. */
 void vml_load_write_pages(uint8_t *p, uint64_t pages, size_t page);
 void vml_load_read_pages(const uint8_t *p, uint64_t pages, size_t page);
+/*
+ * Writes one byte.  True when the thread slept in that: on memory that needs
+ * nothing else to wait for, it waited for mmap_lock.  False says nothing.
+ */
+bool vml_load_write_slept(uint8_t *p);
+/* madvise(MADV_DONTNEED), counted; its error is the worker's. */
+void vml_load_drop(struct vml_load_worker *w, uint8_t *p, size_t len);
+
+/* open() and close() of scenarios with options.pages of l->memory for each thread, and where a thread's are. */
+int vml_load_slices_open(struct vml_load *l);
+void vml_load_slices_close(struct vml_load *l);
+uint8_t *vml_load_slice(const struct vml_load_worker *w);
+/* As many pages as the body of a thread touches in a round. */
+uint64_t vml_load_pages(const struct vml_load *l, bool rehearsal);
+
+/* The size of a huge page in bytes; 0 when there are none. The process may have them again afterwards. */
+size_t vml_load_thp_enable(void);
+/* @len bytes where huge pages are allowed, aligned to @align, between inaccessible pages. */
+int vml_load_map_aligned(struct vml_load *l, const char *name, size_t len, size_t align, uint8_t **ret);
+
+/* The first number in a file of /proc or /sys. */
+int vml_load_read_number(const char *path, uint64_t *ret);
+int vml_load_write_text(const char *path, const char *text);
 
 /* ---- threads that wait for the steady part (crew.c) */
 
-/* Creates @n threads, lets each rehearse @body, returns when all are parked. */
-int vml_load_crew_start(struct vml_load *l, uint32_t n, vml_load_body body);
-/* Begin, let all work, wait for all, end; sums up what they did. */
-int vml_load_crew_work(struct vml_load *l);
-/* Ends and joins them; what vml_load_crew_start() left half-made is fine. */
+/* open, all threads rehearse and park, begin, work, end, close. */
+int vml_load_crew_run(struct vml_load *l);
+/* The same in steps, for several crews at once.  Start: opens, creates, rehearses. */
+int vml_load_crew_start(struct vml_load *l);
+void vml_load_crew_go(struct vml_load *l);
+/* Until all are done. */
+void vml_load_crew_wait(struct vml_load *l);
+/* Sums up what they did; the first error of a body, which has no way to print. */
+int vml_load_crew_sum(struct vml_load *l);
+/* Ends and joins them, closes; what vml_load_crew_start() left half-made is fine. */
 void vml_load_crew_stop(struct vml_load *l);
 /* Raises what limits the number of threads; fails when @n cannot be. */
 int vml_load_allow_threads(struct vml_load *l, uint32_t n);
 /* One mapping for @n stacks, and attributes that take stack @i of it. */
 int vml_load_stacks_map(struct vml_load *l, uint32_t n);
+void vml_load_stacks_unmap(struct vml_load *l);
 int vml_load_stack_use(struct vml_load *l, uint32_t i, pthread_attr_t *attr);
 #define VML_LOAD_STACK (256UL << 10)
 
-/* ---- scenarios */
+/* ---- userfaultfd and a thread that resolves its faults (uffd.c) */
 
-int vml_load_faults(struct vml_load *l); /* faults.c; also `threads` */
-int vml_load_kernel(struct vml_load *l); /* faults.c */
-int vml_load_shared(struct vml_load *l); /* shared.c */
-int vml_load_file(struct vml_load *l); /* file.c */
+/* Faults on missing pages of [p, p + len) go to the monitor: pages of even index are copied, others zero. */
+int vml_load_uffd_open(struct vml_load *l, uint8_t *p, size_t len);
+/* The same, but nobody resolves them. */
+int vml_load_uffd_register(struct vml_load *l, uint8_t *p, size_t len);
+/* Until one more thread waits in a fault; only without monitor. */
+int vml_load_uffd_wait_fault(struct vml_load *l);
+/* After a half-made open, too. */
+void vml_load_uffd_close(struct vml_load *l);
+
+/* ---- what must be undone on the host, however this ends (undo.c) */
+
+/*
+ * A child waits until this process ends, or vml_load_undo_now(), and calls
+ * @undo with @arg: what the child does sees memory as it was when this
+ * function was called.
+ */
+int vml_load_undo_later(struct vml_load *l, void (*undo)(const void *arg), const void *arg);
+void vml_load_undo_now(struct vml_load *l);
+
+/* ---- swap (swap.c) */
+
+enum vml_load_swap_kind {
+	VML_SWAP_ANY, /* what the host has, or memory (zram), or a file */
+	VML_SWAP_FILE, /* only a file: reading it back takes time */
+};
+/* Names in l->path what it made; nothing when the host had swap. */
+int vml_load_swap_on(struct vml_load *l, enum vml_load_swap_kind kind, uint64_t bytes);
+
+/* ---- a file to map (file.c) */
+
+/* Creates options.path, or a file without name in $TMPDIR, with @pages; l->fd, l->path. */
+int vml_load_file_create(struct vml_load *l, uint64_t pages);
+void vml_load_file_remove(struct vml_load *l);
+/* options.path is a block device that is there already. */
+bool vml_load_is_device(const struct vml_load *l);
+
+/* ---- scenarios: open, body, change, close, or run */
+
+void vml_load_faults(struct vml_load_worker *w, bool rehearsal); /* faults.c; also `threads` */
+int vml_load_kernel_open(struct vml_load *l);
+void vml_load_kernel(struct vml_load_worker *w, bool rehearsal);
+void vml_load_kernel_close(struct vml_load *l);
+void vml_load_madvise(struct vml_load_worker *w, bool rehearsal);
+int vml_load_procmaps_open(struct vml_load *l);
+void vml_load_nothing_close(struct vml_load *l);
+void vml_load_procmaps(struct vml_load_worker *w, bool rehearsal);
+
+int vml_load_shared_open(struct vml_load *l); /* shared.c; also `churn`, `replace`, reason write_locked */
+void vml_load_shared(struct vml_load_worker *w, bool rehearsal);
+void vml_load_shared_change(struct vml_load_worker *w);
+void vml_load_churn_change(struct vml_load_worker *w);
+void vml_load_replace_change(struct vml_load_worker *w);
+void vml_load_shared_close(struct vml_load *l);
+
+int vml_load_file_open(struct vml_load *l); /* file.c */
+void vml_load_file(struct vml_load_worker *w, bool rehearsal);
+void vml_load_file_close(struct vml_load *l);
+
+int vml_load_remote_open(struct vml_load *l); /* remote.c */
+void vml_load_remote(struct vml_load_worker *w, bool rehearsal);
+void vml_load_remote_close(struct vml_load *l);
+
+int vml_load_hole_open(struct vml_load *l); /* segv.c */
+int vml_load_segv_open(struct vml_load *l);
+void vml_load_segv(struct vml_load_worker *w, bool rehearsal);
+void vml_load_hole(struct vml_load_worker *w, bool rehearsal);
+void vml_load_segv_close(struct vml_load *l);
+
+int vml_load_thp_open(struct vml_load *l); /* huge.c */
+void vml_load_huge(struct vml_load_worker *w, bool rehearsal);
+void vml_load_huge_close(struct vml_load *l);
+int vml_load_hugetlb_open(struct vml_load *l);
+int vml_load_vmawrite_open(struct vml_load *l);
+void vml_load_vmawrite(struct vml_load_worker *w, bool rehearsal);
+void vml_load_vmawrite_change(struct vml_load_worker *w);
+
+int vml_load_userfaultfd_open(struct vml_load *l); /* uffd.c */
+void vml_load_userfaultfd(struct vml_load_worker *w, bool rehearsal);
+void vml_load_userfaultfd_close(struct vml_load *l);
+int vml_load_uffdio_open(struct vml_load *l);
+void vml_load_uffdio(struct vml_load_worker *w, bool rehearsal);
+
+int vml_load_swap_open(struct vml_load *l); /* swap.c */
+int vml_load_swap_file_open(struct vml_load *l);
+void vml_load_swap(struct vml_load_worker *w, bool rehearsal);
+void vml_load_swap_close(struct vml_load *l);
+
+int vml_load_forkcow_open(struct vml_load *l); /* forkcow.c */
+void vml_load_forkcow(struct vml_load_worker *w, bool rehearsal);
+
 int vml_load_shortlived(struct vml_load *l); /* shortlived.c */
 int vml_load_exec(struct vml_load *l); /* exec.c */
 int vml_load_fork(struct vml_load *l); /* fork.c */
 int vml_load_vfork(struct vml_load *l);
 int vml_load_pidreuse(struct vml_load *l);
+int vml_load_killed(struct vml_load *l); /* killed.c */
+int vml_load_all(struct vml_load *l); /* all.c */
+
+/* What `all` ran, or why not. */
+struct vml_load_part {
+	struct vml_load load;
+	bool left_out; /* load.error says why */
+};
 
 /* ---- the report (report.c): one line of text, or one JSON object. -EIO */
 int vml_load_report(FILE *out, const struct vml_load *l);

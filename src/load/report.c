@@ -12,6 +12,19 @@ struct fault_count {
 	uint64_t minor, major;
 };
 
+static const char *const did_name[VML_DID_COUNT] = {
+	[VML_DID_PROVOKED] = "provoked",
+	[VML_DID_GUP] = "gup",
+	[VML_DID_SEGV_READONLY] = "segv_readonly",
+	[VML_DID_SEGV_HOLE] = "segv_hole",
+	[VML_DID_HUGE] = "huge",
+	[VML_DID_RESOLVED] = "resolved",
+	[VML_DID_SWAPPED] = "swapped",
+	[VML_DID_CHILD_FAULTS] = "child_faults",
+	[VML_DID_KILLED] = "killed",
+	[VML_DID_ATTEMPTS] = "attempts",
+};
+
 static struct fault_count fault_count(const struct vml_load *l)
 {
 	return (struct fault_count){
@@ -47,9 +60,13 @@ static void json_lists(FILE *out, const struct vml_load *l)
 	uint32_t i, n = l->nchildren < l->max_children ? l->nchildren : l->max_children;
 
 	fputs(",\"regions\":[", out);
-	for (i = 0; i < l->nregions; i++, comma = ",")
-		fprintf(out, "%s{\"name\":\"%s\",\"start\":\"0x%" PRIx64 "\",\"end\":\"0x%" PRIx64 "\"}", comma,
+	for (i = 0; i < l->nregions; i++, comma = ",") {
+		fprintf(out, "%s{\"name\":\"%s\",\"start\":\"0x%" PRIx64 "\",\"end\":\"0x%" PRIx64 "\"", comma,
 			l->region[i].name, l->region[i].start, l->region[i].end);
+		if (l->region[i].of)
+			fprintf(out, ",\"of\":\"%s\"", l->region[i].of);
+		fputs("}", out);
+	}
 	fputs("]", out);
 	if (!l->child)
 		return;
@@ -62,11 +79,73 @@ static void json_lists(FILE *out, const struct vml_load *l)
 	fputs("]", out);
 }
 
+/* The reasons are scenarios that count what they provoked. */
+static bool is_reason(const struct vml_load *l)
+{
+	return l->scenario->did & VML_LOAD_DID(PROVOKED);
+}
+
+static void json_calls(FILE *out, const struct vml_load *l)
+{
+	const char *comma = "";
+
+	fputs(",\"calls\":{", out);
+#define X(name)                                                         \
+	fprintf(out, "%s\"" #name "\":%" PRIu64, comma, l->calls.name); \
+	comma = ",";
+	VML_LOAD_CALLS(X)
+#undef X
+	fputs("}", out);
+}
+
+static void json_did(FILE *out, const struct vml_load *l)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	if (is_reason(l)) {
+		fprintf(out, ",\"provoked\":%" PRIu64 ",\"exact\":%s", l->did[VML_DID_PROVOKED],
+			l->scenario->exact ? "true" : "false");
+		if (l->scenario->also)
+			fprintf(out, ",\"also\":\"%s\"", l->scenario->also);
+	}
+	fputs(",\"did\":{", out);
+	for (i = VML_DID_PROVOKED + 1; i < VML_DID_COUNT; i++)
+		if (l->scenario->did & 1U << i) {
+			fprintf(out, "%s\"%s\":%" PRIu64, comma, did_name[i], l->did[i]);
+			comma = ",";
+		}
+	fputs("}", out);
+}
+
+static void json_parts(FILE *out, const struct vml_load *l)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	fputs(",\"parts\":[", out);
+	for (i = 0; i < l->nparts; i++, comma = ",") {
+		const struct vml_load_part *p = &l->parts[i];
+
+		fprintf(out, "%s{\"scenario\":\"%s\",\"left_out\":", comma, p->load.scenario->name);
+		if (p->left_out)
+			json_string(out, p->load.error);
+		else
+			fputs("null", out);
+		fputs("}", out);
+	}
+	fputs("]", out);
+}
+
 static void json(FILE *out, const struct vml_load *l)
 {
 	struct fault_count f = fault_count(l);
 
-	fprintf(out, "{\"scenario\":\"%s\",\"pid\":%d", l->scenario->name, getpid());
+	if (is_reason(l))
+		fprintf(out, "{\"scenario\":\"reason\",\"reason\":\"%s\"", l->scenario->name);
+	else
+		fprintf(out, "{\"scenario\":\"%s\"", l->scenario->name);
+	fprintf(out, ",\"pid\":%d", getpid());
 	if (l->scenario->takes & VML_TAKE_THREADS)
 		fprintf(out, ",\"threads\":%" PRIu32, l->options.threads);
 	if (l->scenario->takes & VML_TAKE_WRITERS)
@@ -75,10 +154,8 @@ static void json(FILE *out, const struct vml_load *l)
 		fprintf(out, ",\"pages\":%" PRIu32, l->options.pages);
 	fprintf(out, ",\"faults\":{\"minor\":%" PRIu64 ",\"major\":%" PRIu64 ",\"total\":%" PRIu64 "}", f.minor,
 		f.major, f.minor + f.major);
-	fprintf(out,
-		",\"calls\":{\"mmap\":%" PRIu64 ",\"munmap\":%" PRIu64 ",\"mprotect\":%" PRIu64 ",\"madvise\":%" PRIu64
-		",\"read\":%" PRIu64 "}",
-		l->calls.mmap, l->calls.munmap, l->calls.mprotect, l->calls.madvise, l->calls.read);
+	json_calls(out, l);
+	json_did(out, l);
 	fprintf(out, ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f", l->bytes, seconds(l));
 	if (l->images)
 		fprintf(out, ",\"images\":%" PRIu32, l->images);
@@ -87,6 +164,8 @@ static void json(FILE *out, const struct vml_load *l)
 		json_string(out, l->path);
 	}
 	json_lists(out, l);
+	if (l->nparts)
+		json_parts(out, l);
 	fputs("}\n", out);
 }
 
@@ -114,11 +193,15 @@ static void text(FILE *out, const struct vml_load *l)
 		}
 		fprintf(out, ", %" PRIu64 " faults in %" PRIu32 " children", f.minor + f.major, i);
 	}
-	text_call(out, "mmap", l->calls.mmap);
-	text_call(out, "munmap", l->calls.munmap);
-	text_call(out, "mprotect", l->calls.mprotect);
-	text_call(out, "madvise", l->calls.madvise);
-	text_call(out, "read", l->calls.read);
+#define X(name) text_call(out, #name, l->calls.name);
+	VML_LOAD_CALLS(X)
+#undef X
+	for (i = 0; i < VML_DID_COUNT; i++)
+		if (l->scenario->did & 1U << i)
+			text_call(out, did_name[i], l->did[i]);
+	for (i = 0; i < l->nparts; i++)
+		if (l->parts[i].left_out)
+			fprintf(out, ", without %s", l->parts[i].load.scenario->name);
 	text_call(out, "images", l->images);
 	fprintf(out, ", %s touched in %.3f s\n", vml_fmt_bytes(bytes, sizeof(bytes), l->bytes), seconds(l));
 }

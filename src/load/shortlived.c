@@ -109,7 +109,7 @@ int vml_load_shortlived(struct vml_load *l)
 		err = vml_load_stacks_map(l, batch);
 	if (!err)
 		err = run_all(&b);
-	vml_load_crew_stop(l);
+	vml_load_stacks_unmap(l);
 	vml_load_unmap(l, l->memory, pages);
 	pthread_attr_destroy(&b.attr);
 out:

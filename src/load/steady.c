@@ -11,8 +11,6 @@
 #include "load.h"
 #include "vmalock/base.h"
 
-static char line[64];
-
 int vml_load_fail(struct vml_load *l, int err, const char *what, ...)
 {
 	va_list ap;
@@ -21,7 +19,8 @@ int vml_load_fail(struct vml_load *l, int err, const char *what, ...)
 	va_start(ap, what);
 	n = vsnprintf(l->error, sizeof(l->error), what, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(l->error))
+	/* not possible: the text says why */
+	if (err != -EOPNOTSUPP && n >= 0 && (size_t)n < sizeof(l->error))
 		snprintf(l->error + n, sizeof(l->error) - n, ": %s", strerror(-err));
 	return err;
 }
@@ -36,24 +35,15 @@ static int say(struct vml_load *l, const char *text, size_t len)
 	return n == (ssize_t)len ? 0 : vml_load_fail(l, n < 0 ? -errno : -EIO, "cannot write to stdout");
 }
 
-/* Not memchr(3): its pages of libc may not be there yet. */
-static bool line_ends(ssize_t n)
-{
-	ssize_t i;
-
-	for (i = 0; i < n; i++)
-		if (line[i] == '\n')
-			return true;
-	return false;
-}
-
+/* One byte at a time: what follows the line is the next line. */
 static int wait_line(struct vml_load *l)
 {
+	char c = 0;
 	ssize_t n;
 
 	do
-		n = read(STDIN_FILENO, line, sizeof(line));
-	while ((n < 0 && errno == EINTR) || (n > 0 && !line_ends(n)));
+		n = read(STDIN_FILENO, &c, 1);
+	while ((n < 0 && errno == EINTR) || (n > 0 && c != '\n'));
 	return n < 0 ? vml_load_fail(l, -errno, "cannot read the line of the handshake") : 0;
 }
 
@@ -78,7 +68,6 @@ int vml_load_begin(struct vml_load *l)
 	take_begin(l);
 	take_end(l);
 	if (l->options.handshake) {
-		line[0] = '\n';
 		err = say(l, "ready\n", 6);
 		if (!err)
 			err = wait_line(l);

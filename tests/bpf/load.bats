@@ -10,20 +10,37 @@ setup_file()
 	export CANNOT=''
 }
 
+# But for exec, and forkcow: what they do for the rehearsal is not over at "ready".
 @test "with --handshake and nothing to do, no fault happens between ready and done" {
-	for scenario in faults shared kernel file 'threads -t 500' shortlived fork vfork; do
-		# shellcheck disable=SC2086
-		load_start l $scenario -r 0
-		load_go l
-		load_end l
-		[ "$(jq .faults.total "$BATS_TEST_TMPDIR/l.report")" = 0 ] ||
-			fail "$scenario: $(cat "$BATS_TEST_TMPDIR/l.report")"
-		rm "$BATS_TEST_TMPDIR"/l.*
+	for scenario in faults shared churn replace kernel file remote segv thp hugetlb userfaultfd swap \
+		'threads -t 500' shortlived fork vfork pidreuse vmawrite madvise uffdio procmaps \
+		reason\ {no_vma,stack_growth,write_locked,busy,range_moved,no_map_pages,anon_vma,folio_locked,file_io} \
+		reason\ {userfaultfd,killed,kernel_mode}; do
+		nothing_happens "$scenario"
 	done
+}
+
+nothing_happens()
+{
+	local rc=0 said
+	# shellcheck disable=SC2086
+	said=$("$BUILD/bin/vmalock" load $1 -r 0 2>&1 >/dev/null) || rc=$?
+	if [ $rc = 4 ]; then
+		echo "# left out: $said" >&3
+		return
+	fi
+	# shellcheck disable=SC2086
+	load_start l $1 -r 0
+	load_go l
+	load_end l
+	[ "$(jq '[.faults.total, .provoked // 0]' -c "$BATS_TEST_TMPDIR/l.report")" = '[0,0]' ] ||
+		fail "$1: $(cat "$BATS_TEST_TMPDIR/l.report")"
+	rm "$BATS_TEST_TMPDIR"/l.*
 }
 
 @test "threads are alive from ready until the end" {
 	load_start l threads -t 300
+	until_true "ready" grep -q ready "$BATS_TEST_TMPDIR/l.out"
 	[ "$(find "/proc/${pid_of[l]}/task" -mindepth 1 -maxdepth 1 | wc -l)" = 301 ]
 	load_go l
 	[ "$(find "/proc/${pid_of[l]}/task" -mindepth 1 -maxdepth 1 | wc -l)" = 301 ]

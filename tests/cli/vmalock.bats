@@ -8,6 +8,11 @@ BUILD=${BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$BATS_TEST_DIRNAME/../../$BUILD
 vmalock=$BUILD/bin/vmalock
 
+teardown()
+{
+	[ ! -e "$BATS_TEST_TMPDIR/device" ] || losetup -d "$(cat "$BATS_TEST_TMPDIR/device")"
+}
+
 # usage_error TEXT ARGS...: exit 2, nothing on stdout, one line on stderr that has TEXT
 usage_error()
 {
@@ -26,6 +31,23 @@ report()
 	[ "${#lines[@]}" = 1 ]
 	[ -z "$stderr" ] || { echo "stderr: $stderr"; return 1; }
 	echo "$output"
+}
+
+# report_or_skip ARGS...: the same, where the host may not be able to: exit 4 and one line that says why
+report_or_skip()
+{
+	run --separate-stderr "$vmalock" load "$@" -j
+	if [ "$status" = 4 ]; then
+		[ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ] || { echo "stderr: $stderr"; return 1; }
+		skip "$stderr"
+	fi
+	[ "$status" = 0 ] && [ "${#lines[@]}" = 1 ] && [ -z "$stderr" ] || { echo "$status: $output $stderr"; return 1; }
+}
+
+# listed TITLE: the first words of the lines below it in the last output
+listed()
+{
+	awk -v title="$1" 'index($0, title ":") { on = 1; next } /^Examples:/ { exit } on && NF { print $1 }' <<<"$output"
 }
 
 # says QUERY VALUE: of the last report
@@ -74,6 +96,9 @@ says()
 	usage_error "--btf" doctor --btf
 	usage_error "'x'" schema x
 	usage_error "scenario 'frobnicate'" load frobnicate
+	usage_error "reason 'frobnicate'" load reason frobnicate
+	usage_error "option '-t'" load reason -t 3
+	usage_error "vmalock load reason busy" load reason busy --file x
 	usage_error "option '-t'" load -t 3
 	usage_error "--frobnicate" load faults --frobnicate
 	usage_error "'more'" load faults more
@@ -120,9 +145,10 @@ says()
 	run -0 --separate-stderr "$vmalock" load
 	[ -z "$stderr" ]
 	local scenarios
-	scenarios=$(awk '/Scenarios:/ { on = 1; next } /^Examples:/ { exit } on && NF { print $1 }' <<<"$output")
-	[ "$(tr '\n' ' ' <<<"$scenarios")" = 'faults shared kernel file threads shortlived exec fork vfork pidreuse ' ]
+	scenarios=$(listed Scenarios)
+	[ "$(tr '\n' ' ' <<<"$scenarios")" = 'faults shared churn replace kernel file remote segv thp hugetlb userfaultfd forkcow swap threads shortlived exec fork vfork pidreuse vmawrite madvise uffdio procmaps all reason ' ]
 	for s in $scenarios; do
+		[ "$s" != reason ] || continue
 		run -0 --separate-stderr "$vmalock" load "$s" --help
 		[[ ${lines[0]} == "Usage: vmalock load $s"* ]]
 		[[ $output == *--json* && $output != *--step* ]]
@@ -130,11 +156,41 @@ says()
 	done
 }
 
+@test "load reason alone lists the reasons, all of them, and each has help" {
+	run -0 --separate-stderr "$vmalock" load reason
+	[ -z "$stderr" ]
+	local reasons
+	reasons=$(listed Reasons)
+	[ "$(tr '\n' ' ' <<<"$reasons")" = 'no_vma stack_growth write_locked busy range_moved wrong_mm raced no_map_pages anon_vma folio_locked file_io userfaultfd device_private killed kernel_mode ' ]
+	for s in $reasons; do
+		run -0 --separate-stderr "$vmalock" load reason "$s" --help
+		[[ ${lines[0]} == "Usage: vmalock load reason $s"* ]]
+		[ -z "$stderr" ]
+	done
+}
+
+@test "load: options say what they are in this scenario" {
+	run -0 "$vmalock" load swap --help
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *'block device that begins with zeros'* ]]
+	run -0 "$vmalock" load thp --help
+	[[ $(tr -s ' \n' ' ' <<<"$output") == *'Huge pages of each of them and each round (4)'* ]]
+}
+
+@test "load reason: what cannot be provoked says why and exits 4" {
+	for s in wrong_mm raced device_private; do
+		run -4 --separate-stderr "$vmalock" load reason $s -j
+		[ -z "$output" ]
+		[ "${#stderr_lines[@]}" = 1 ]
+		[[ $stderr == "vmalock load reason $s: "* ]]
+	done
+}
+
 @test "load faults: pages x rounds x threads" {
 	report faults -t 3 -r 7 --pages 50
 	says '[.scenario, .threads, .pages]' '["faults",3,50]'
 	says .faults.total 1050
-	says .calls '{"mmap":0,"munmap":0,"mprotect":0,"madvise":21,"read":0}'
+	says '.calls | map_values(select(. > 0))' '{"madvise":21}'
+	says .did '{}'
 	says '.bytes / 1050' "$(getconf PAGESIZE)"
 	says '.seconds > 0' true
 	report faults -r 0
@@ -176,6 +232,177 @@ says()
 	[ "$(cat "$BATS_TEST_TMPDIR/mine")" = precious ]
 }
 
+@test "load churn and replace: what the writers touch is more, what they replace faults again" {
+	report churn -t 2 -w 2 -r 20 --pages 30
+	says '.calls | .mmap == .munmap and .mmap >= 2' true
+	says '.faults.total == 2 * 20 * 30 + 16 * .calls.mmap' true
+	report replace -t 2 -w 2 -r 20 --pages 30
+	says '.faults.total >= 2 * 20 * 30' true
+	says '.calls | .mmap >= 2 and .munmap == 0' true
+}
+
+@test "load remote: each page is a fault of get_user_pages()" {
+	report_or_skip remote -t 2 -r 3 --pages 100
+	says .did '{"gup":600}'
+	says .faults.total 600
+	# 64 pages are the most of one call
+	says .calls.process_vm_readv 12
+}
+
+@test "load segv: as many of each kind as were asked for, and we live" {
+	report segv -t 3 -r 2 --pages 20
+	says .did '{"segv_readonly":120,"segv_hole":120}'
+}
+
+@test "load thp: one fault where there are many pages" {
+	report_or_skip thp -t 2 -r 3 --pages 2
+	says .did.huge 12
+	says '.bytes / .did.huge > 100000' true
+	# each area that the kernel had no huge page for is 512 faults
+	says '.faults.total >= 12' true
+}
+
+@test "load hugetlb: one fault each, and the pool is as it was" {
+	local before
+	before=$(cat /proc/sys/vm/nr_hugepages)
+	report_or_skip hugetlb -t 1 -r 3 --pages 2
+	says '[.did.huge, .faults.total]' '[6,6]'
+	[ "$(cat /proc/sys/vm/nr_hugepages)" = "$before" ]
+}
+
+@test "load userfaultfd and uffdio: faults that are resolved, pages without a fault" {
+	report_or_skip userfaultfd -t 2 -r 3 --pages 50
+	says '[.did.resolved, .faults.total]' '[300,300]'
+	report uffdio -t 2 -r 3 --pages 50
+	says '[.calls.ioctl, .faults.total]' '[300,0]'
+}
+
+@test "load forkcow: parent and child fault on each page" {
+	report forkcow -t 2 -r 3 --pages 50
+	says .calls.fork 6
+	says '.faults.total >= 300' true
+	says '.did.child_faults >= 300' true
+}
+
+# no_swap_at PATH: it is gone, and what it was on; "" is the swap the host had before
+no_swap_at()
+{
+	[ -n "$1" ] || return 0
+	! grep -qF "$1 " /proc/swaps && [ ! -e "$1" ]
+}
+
+@test "load swap: the pages come back, and the host has the swap it had" {
+	TMPDIR=$BATS_TEST_TMPDIR report_or_skip swap -t 1 -r 2 --pages 50
+	says '.did.swapped <= 100' true
+	says '.faults.total >= 100 + .did.swapped' true
+	no_swap_at "$(jq -r '.file // empty' <<<"$output")"
+	[ -z "$(find "$BATS_TEST_TMPDIR" -name '*swap*')" ]
+}
+
+@test "load madvise and procmaps: calls and no fault" {
+	report madvise -t 2 -r 3 --pages 50
+	says '[.calls.madvise, .faults.total]' '[300,0]'
+	report procmaps -t 2 -r 10
+	says '[.calls.read >= 40, .bytes > 1000]' '[true,true]'
+}
+
+@test "load vmawrite: long faults beside short ones, and writers" {
+	report vmawrite -t 4 -w 1 -r 2 --pages 2
+	says '.did.huge' 8
+	says '.calls.mprotect >= 2 and .calls.mprotect % 2 == 0' true
+}
+
+@test "load all: the sum of its parts, and what was left out" {
+	report all -t 1 -r 2 --pages 16
+	says '[.parts[].scenario] | length' 15
+	says '[.parts[] | select(.left_out == null).scenario] | contains(["faults", "shared", "segv", "forkcow", "kernel"])' true
+	says '.did | [.segv_readonly, .segv_hole]' '[32,32]'
+	says '.did | [.gup, .resolved] - [0, 32]' '[]'
+	says '[.regions[].of] | contains(["faults", "shared", "file"])' true
+	# faults, shared, replace, kernel once a page; forkcow at least; file at least twice
+	says '.faults.total >= 2 * 16 * 7' true
+}
+
+@test "load reason: what always falls back is counted exactly" {
+	report reason no_vma -t 2 -r 3 --pages 40
+	says '[.scenario, .reason, .exact, .provoked]' '["reason","no_vma",true,240]'
+	report reason stack_growth -t 2 -r 3 --pages 40
+	says '[.exact, .provoked, .faults.total]' '[true,240,240]'
+	report reason kernel_mode -t 2 -r 3 --pages 40
+	says '[.exact, .provoked, .faults.total]' '[true,240,240]'
+	report_or_skip reason no_map_pages -r 3 --pages 40
+	says '[.exact, .provoked, .faults.total >= 120]' '[true,120,true]'
+}
+
+@test "load reason userfaultfd, killed" {
+	report_or_skip reason userfaultfd -t 2 -r 3 --pages 40
+	says '[.exact, .provoked, .faults.total]' '[true,240,240]'
+	report reason killed -t 3 -r 4
+	says '[.exact, .provoked, .did.killed, .calls.fork]' '[true,12,12,4]'
+}
+
+@test "load reason: what is a race is counted as often as it must have happened" {
+	for s in write_locked busy anon_vma range_moved; do
+		report reason $s -r 3
+		says '[.reason, .exact]' "[\"$s\",false]"
+		says '.provoked >= 0 and .provoked <= .faults.total' true
+	done
+	says '.did.attempts > 0' true
+}
+
+@test "load reason file_io: each major fault" {
+	TMPDIR=$BATS_TEST_TMPDIR report_or_skip reason file_io -t 1 -r 2 --pages 20
+	says '.provoked == .faults.major and .provoked <= 40' true
+}
+
+@test "load reason folio_locked: waits for pages of a swap file, which is gone afterwards" {
+	TMPDIR=$BATS_TEST_TMPDIR report_or_skip reason folio_locked -t 1 -r 2 --pages 50
+	says '.did.swapped <= 100 and .provoked <= 100' true
+	no_swap_at "$(jq -r '.file // empty' <<<"$output")"
+}
+
+@test "load: a device is only read, and only an empty one is swapped to" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	local device before
+	truncate -s 32M "$BATS_TEST_TMPDIR/disk"
+	device=$(losetup -f --show "$BATS_TEST_TMPDIR/disk") || skip "no loop device"
+	echo "$device" >"$BATS_TEST_TMPDIR/device"
+	report reason file_io --file "$device" -t 1 -r 2 --pages 20
+	says '[.provoked <= 40, .provoked == .faults.major]' '[true,true]'
+	report reason folio_locked --file "$device" -t 1 -r 2 --pages 50
+	says '[.reason, .file]' "[\"folio_locked\",\"$device\"]"
+	echo precious | dd of="$device" conv=notrunc status=none
+	before=$(cksum <"$device")
+	run -4 --separate-stderr "$vmalock" load swap --file "$device"
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *"$device does not begin with zeros"* ]]
+	[ "$(cksum <"$device")" = "$before" ]
+}
+
+@test "load swap that is killed leaves no swap behind" {
+	[ "$(id -u)" = 0 ] || skip "swap needs root"
+	[ "$(wc -l </proc/swaps)" = 1 ] || skip "this host has swap, which load uses"
+	local pid i
+	TMPDIR=$BATS_TEST_TMPDIR "$vmalock" load swap --seconds 60 3>&- >"$BATS_TEST_TMPDIR/out" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		[ "$(wc -l </proc/swaps)" = 1 ] || break
+		kill -0 $pid 2>/dev/null || break
+		sleep 0.1
+	done
+	if ! kill -KILL $pid 2>/dev/null; then
+		wait $pid || [ $? = 4 ] || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
+		skip "$(cat "$BATS_TEST_TMPDIR/out")"
+	fi
+	wait $pid || :
+	for ((i = 0; i < 100; i++)); do
+		[ "$(wc -l </proc/swaps)" != 1 ] || return 0
+		sleep 0.1
+	done
+	cat /proc/swaps
+	return 1
+}
+
 @test "load threads and shortlived" {
 	report threads -t 200 --pages 3
 	says .faults.total 600
@@ -215,6 +442,13 @@ says()
 	[ "${lines[1]}" = "done" ]
 	[ "${#lines[@]}" = 3 ]
 	jq -e '.faults.total == 40' <<<"${lines[2]}"
+	# also when both lines are there before it asks
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	exec 5<>"$BATS_TEST_TMPDIR/fifo"
+	printf 'go\nend\n' >&5
+	run -0 --separate-stderr timeout 20 "$vmalock" load faults -r 0 --handshake <&5
+	exec 5>&-
+	[ "${#lines[@]}" = 3 ]
 	# so does the end of file
 	run -0 "$vmalock" load faults -t 2 -r 2 --handshake </dev/null
 	[ "${#lines[@]}" = 3 ]
