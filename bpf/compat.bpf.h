@@ -17,6 +17,20 @@
 #define VM_UFFD (0x200UL | 0x1000UL) /* VM_UFFD_MISSING, VM_UFFD_WP */
 #define VM_HUGETLB 0x400000UL
 #define VML_NO_SYSCALL (-1)
+#define PF_EXITING 0x4
+#define PF_KTHREAD 0x200000
+
+/*
+ * The verifier lets a program load through such a pointer directly, at one
+ * instruction instead of a call of bpf_probe_read_kernel() (measured on 256
+ * VMAs in turn: the walk costs a third), and under lockdown=confidentiality
+ * too; a bad address reads as 0.  Kernels without it (6.1) show no VMAs:
+ * have_rdonly_cast is set before the load.  For vma.bpf.c alone: bpftool 7.0
+ * cannot link two objects that call one kernel function.
+ */
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+extern const volatile __u32 have_rdonly_cast;
+#define AS(type, addr) ((struct type *)bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)))
 
 /* 6.4: per-VMA locks.  Until 6.1 is no longer supported. */
 static __always_inline bool compat_has_vma_lock(void)
@@ -63,16 +77,11 @@ static __always_inline bool compat_cache_holds(struct mm_struct *mm, __u32 cache
 	return false; /* 6.1 proves nothing without a lock: walk every time */
 }
 
-/*
- * vma->vm_lock_seq: equal to mm_lock_seq means write-locked.  A pointer that
- * may be stale: probe-read.
- */
+/* vma->vm_lock_seq: equal to mm_lock_seq means write-locked.  The pointer may be stale. */
 static __always_inline __u32 compat_vma_seq(__u64 vma)
 {
-	struct vm_area_struct *v = (void *)vma;
-
-	if (bpf_core_field_exists(v->vm_lock_seq))
-		return BPF_CORE_READ(v, vm_lock_seq);
+	if (bpf_core_field_exists(struct vm_area_struct, vm_lock_seq))
+		return AS(vm_area_struct, vma)->vm_lock_seq;
 	return -1;
 }
 
@@ -88,16 +97,49 @@ struct vm_area_struct___rwsem {
 	struct vma_lock___rwsem *vm_lock;
 } __attribute__((preserve_access_index));
 
+#define VMA_LOCK_OFFSET 0x40000000U
+#define VMA_REFS_MASK (VMA_LOCK_OFFSET - 1)
+#define RWSEM_READER_SHIFT 8
+
+static __always_inline bool compat_vma_lock_is_rwsem(void)
+{
+	return bpf_core_field_exists(struct vm_area_struct___rwsem, vm_lock);
+}
+
+/* The rwsem of @vma; 0 when its lock is none. */
+static __always_inline __u64 compat_vma_rwsem(__u64 vma)
+{
+	struct vm_area_struct___rwsem *v = (void *)AS(vm_area_struct, vma);
+
+	if (!compat_vma_lock_is_rwsem())
+		return 0;
+	return (__u64)v->vm_lock + bpf_core_field_offset(struct vma_lock___rwsem, lock);
+}
+
 static __always_inline bool compat_vma_busy(__u64 vma)
 {
-	struct vm_area_struct *v = (void *)vma;
-	struct vm_area_struct___rwsem *old = (void *)vma;
-
-	if (bpf_core_field_exists(v->vm_refcnt))
-		return BPF_CORE_READ(v, vm_refcnt.refs.counter) & 0x40000000;
-	if (bpf_core_field_exists(old->vm_lock))
-		return BPF_CORE_READ(old, vm_lock, lock.count.counter) & 7;
+	if (bpf_core_field_exists(struct vm_area_struct, vm_refcnt))
+		return AS(vm_area_struct, vma)->vm_refcnt.refs.counter & VMA_LOCK_OFFSET;
+	if (compat_vma_lock_is_rwsem())
+		return AS(rw_semaphore, compat_vma_rwsem(vma))->count.counter & 7;
 	return false;
+}
+
+/* Readers in @vma now, without its own reference; refcount kernels. */
+static __always_inline __u32 compat_vma_readers(__u64 vma)
+{
+	__u32 refs;
+
+	if (!bpf_core_field_exists(struct vm_area_struct, vm_refcnt))
+		return 0;
+	refs = AS(vm_area_struct, vma)->vm_refcnt.refs.counter & VMA_REFS_MASK;
+	return refs > 1 ? refs - 1 : 0;
+}
+
+/* Readers of a rwsem that is read-locked. */
+static __always_inline __u32 compat_rwsem_readers(__u64 sem)
+{
+	return AS(rw_semaphore, sem)->count.counter >> RWSEM_READER_SHIFT;
 }
 
 /*
@@ -118,9 +160,9 @@ static __always_inline int compat_in_fault_handler(struct task_struct *task, __u
 	struct task_struct___in_lru_fault *lru = (void *)task;
 
 	if (bpf_core_field_exists(user->in_user_fault))
-		return BPF_CORE_READ_BITFIELD_PROBED(user, in_user_fault);
+		return BPF_CORE_READ_BITFIELD(user, in_user_fault);
 	if (bpf_core_field_exists(lru->in_lru_fault)) {
-		if (BPF_CORE_READ_BITFIELD_PROBED(lru, in_lru_fault))
+		if (BPF_CORE_READ_BITFIELD(lru, in_lru_fault))
 			return 1;
 		/* a file may be FMODE_NOREUSE */
 		return file || (vm_flags & (VM_SEQ_READ | VM_RAND_READ)) ? -1 : 0;
@@ -140,14 +182,45 @@ static __always_inline int compat_entry(struct pt_regs *regs)
 #endif
 }
 
-static __always_inline __u64 compat_ip(struct pt_regs *regs)
-{
+/* For struct pt_regs and, in perf_event programs, struct user_pt_regs. */
 #if defined(__TARGET_ARCH_x86)
-	return regs->ip;
+#define compat_ip(regs) ((regs)->ip)
+#define compat_user_mode(regs) ((*(volatile __u64 *)&(regs)->cs & 3) != 0) /* a context is read by words */
 #elif defined(__TARGET_ARCH_arm64)
-	return regs->pc;
+#define compat_ip(regs) ((regs)->pc)
+#define compat_user_mode(regs) (((regs)->pstate & 0xf) == 0) /* PSR_MODE_EL0t */
 #endif
-}
+
+/* First arguments of the system call that @regs belong to. */
+#if defined(__TARGET_ARCH_x86)
+#define compat_syscall_arg0(regs) ((__u64)(regs)->di)
+#define compat_syscall_arg1(regs) ((__u64)(regs)->si)
+#elif defined(__TARGET_ARCH_arm64)
+#define compat_syscall_arg0(regs) ((__u64)(regs)->orig_x0)
+#define compat_syscall_arg1(regs) ((__u64)(regs)->regs[1])
+#endif
+
+/* Numbers of system calls (asm/unistd_64.h, asm-generic/unistd.h). */
+#if defined(__TARGET_ARCH_x86)
+#define NR_IOCTL 16
+#define NR_MADVISE 28
+#define NR_RECVMSG 47
+#define NR_RECVFROM 45
+#define NR_GETSOCKOPT 55
+#define NR_READ 0
+#define NR_PREAD64 17
+#define NR_BPF 321
+#elif defined(__TARGET_ARCH_arm64)
+#define NR_IOCTL 29
+#define NR_MADVISE 233
+#define NR_RECVMSG 212
+#define NR_RECVFROM 207
+#define NR_GETSOCKOPT 209
+#define NR_READ 63
+#define NR_PREAD64 67
+#define NR_BPF 280
+#endif
+#define NR_PROCESS_MADVISE 440
 
 /*
  * Arguments of the mmap_lock tracepoints: (mm, memcg_path, write[, success])

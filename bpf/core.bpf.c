@@ -6,12 +6,7 @@ struct vml_threads threads SEC(".maps");
 
 static const __u64 hist_bound[VML_HIST_BOUNDS] = VML_HIST_BOUND_TABLE;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, VML_NCOUNTERS);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
+struct vml_counters counters SEC(".maps");
 
 #define STACK_FRAMES 32
 struct stack {
@@ -25,21 +20,10 @@ struct {
 	__type(value, struct stack);
 } stacks SEC(".maps");
 
-/* Set last, when every hook is attached: nothing is counted by halves. */
 volatile __u32 enabled;
-/* Thread group of the observer: it counts what it does to others. */
-const volatile __u32 self_tgid;
+const volatile __u32 self_tgid, have_outcome, exact_detail, faults_by_handler, can_read_names;
 /* Text of lock_mm_and_find_vma, when kallsyms could be read and is needed. */
 const volatile __u64 fallback_text_start, fallback_text_end;
-
-__hidden int core_lose(__u32 cause)
-{
-	__u64 *n = bpf_map_lookup_elem(&counters, &cause);
-
-	if (n)
-		++*n;
-	return 0;
-}
 
 __noinline __u32 core_hist_index(__u64 ns)
 {
@@ -68,6 +52,11 @@ static __always_inline struct vml_thread *thread_get(struct task_struct *task)
 	return likely(th) ? th : thread_new(task);
 }
 
+__hidden struct vml_thread *core_thread(struct task_struct *task)
+{
+	return thread_get(task);
+}
+
 /* ---- faults */
 
 __hidden int core_fault(__u64 address, __u64 ip, bool user)
@@ -88,13 +77,15 @@ __hidden int core_fault(__u64 address, __u64 ip, bool user)
 	th = thread_get(task);
 	if (unlikely(!th))
 		return 0;
-	if (unlikely(th->fault == VML_FAULT_KERNEL))
+	if (unlikely(VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL))
 		core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
 	if (unlikely(th->vma_mm != (__u64)mm || address - th->vma_start >= th->vma_len ||
 		     !compat_cache_holds(mm, th->vma_seq)))
 		vma_enter(th, mm, address);
 	th->fault_addr = address;
 	th->fault_ip = ip;
+	if (exact_detail)
+		th->began_ns = bpf_ktime_get_ns();
 	th->fault = user ? VML_FAULT_USER : VML_FAULT_KERNEL;
 	barrier_memory(); /* the state before the count: tasks.bpf.c reads the other way round */
 	if (user)
@@ -127,8 +118,7 @@ static __noinline int stack_has_fallback(void *ctx)
 	return 0;
 }
 
-/* Is the current task still in the exception of its last user fault? */
-static __always_inline bool in_last_fault(struct task_struct *task, struct vml_thread *th)
+__hidden bool core_in_last_fault(struct task_struct *task, struct vml_thread *th)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 
@@ -136,40 +126,21 @@ static __always_inline bool in_last_fault(struct task_struct *task, struct vml_t
 }
 
 /*
- * The current task asks for mmap_lock of its own mm for read while a fault of
- * it may be going on.  Counts the first time as fallback or bypass; a retry
- * loop asks again.
+ * A user fault asks for mmap_lock for read, or something else does after it was
+ * a hit.  Nobody said which (have_outcome is not set), so it is inferred.
  */
-static __noinline __u8 fault_takes_lock(void *ctx, struct task_struct *task, struct vml_thread *th)
+static __noinline __u8 user_fault_takes_lock(void *ctx, struct task_struct *task, struct vml_thread *th)
 {
-	struct mm_struct *mm = task->mm;
-	int inside;
+	int inside = compat_in_fault_handler(task, th->vma_flags, th->vma_is_file), stack;
 
-	switch (th->fault) {
-	case VML_FAULT_KERNEL:
-		/* nothing comes between the tracepoint and the lock */
-		th->pending.bypasses++;
-		th->reason[VML_KERNEL_MODE]++;
-		barrier_memory();
-		th->fault = VML_FAULT_DONE;
-		return VML_WAIT_OF_FAULT;
-	case VML_FAULT_DONE:
-		return in_last_fault(task, th) ? VML_WAIT_OF_FAULT : VML_WAIT_PLAIN;
-	case VML_FAULT_USER:
-		break;
-	default:
-		return VML_WAIT_PLAIN;
-	}
-	inside = compat_in_fault_handler(task, th->vma_flags, th->vma_is_file);
 	if (inside == 1)
 		return VML_WAIT_IN_HANDLER;
-	if (!in_last_fault(task, th)) {
+	if (!core_in_last_fault(task, th)) {
 		th->fault = VML_FAULT_NONE; /* it was a hit and is over */
 		return VML_WAIT_PLAIN;
 	}
 	if (inside < 0) {
-		int stack = stack_has_fallback(ctx);
-
+		stack = stack_has_fallback(ctx);
 		if (stack < 0)
 			core_lose(VML_LOSS_STACK_FAILED);
 		if (stack <= 0)
@@ -177,9 +148,39 @@ static __noinline __u8 fault_takes_lock(void *ctx, struct task_struct *task, str
 	}
 	th->pending.fallbacks++;
 	barrier_memory();
-	th->fault = VML_FAULT_DONE;
-	vma_fallback(th, mm);
+	th->fault = VML_FAULT_LOCKING;
+	vma_explain(th, OUTCOME_UNKNOWN);
 	return VML_WAIT_OF_FAULT;
+}
+
+/*
+ * The current task asks for mmap_lock of its own mm for read while a fault of
+ * it may be going on: whose wait is it?
+ */
+static __noinline __u8 read_lock_context(void *ctx, struct task_struct *task, struct vml_thread *th)
+{
+	switch (VML_FAULT_STATE(th->fault)) {
+	case VML_FAULT_USER:
+		if (!have_outcome)
+			return user_fault_takes_lock(ctx, task, th);
+		/* __vmf_anon_prepare, or it was a hit and is over */
+		return VML_WAIT_PLAIN;
+	case VML_FAULT_KERNEL:
+		if (have_outcome)
+			return VML_WAIT_PLAIN;
+		/* nothing comes between the tracepoint and the lock */
+		th->pending.bypasses++;
+		th->reason[VML_CAUSE(VML_KERNEL_MODE, 1)]++;
+		barrier_memory();
+		th->fault = VML_FAULT_LOCKING;
+		return VML_WAIT_OF_FAULT;
+	case VML_FAULT_LOCKING: /* a trylock that failed comes first */
+		return VML_WAIT_OF_FAULT;
+	case VML_FAULT_DONE: /* a retry with mmap_lock held asks again */
+		return core_in_last_fault(task, th) ? VML_WAIT_OF_FAULT : VML_WAIT_PLAIN;
+	default:
+		return VML_WAIT_PLAIN;
+	}
 }
 
 /* ---- mmap_lock */
@@ -213,12 +214,12 @@ static __always_inline void slot_settle(struct vml_slot *s)
 		s->mm = 0;
 }
 
-static __noinline int lock_account(struct vml_thread *th, __u32 which, __u64 ns)
+__noinline int core_account(struct vml_thread *th, __u32 which, __u64 ns)
 {
 	struct vml_lock_sum *sum;
 	__u32 i;
 
-	if (which >= VML_NLOCKSTATS)
+	if (!th || which >= VML_NLOCKSTATS)
 		return 0;
 	sum = &th->lock[which];
 	sum->count++;
@@ -229,11 +230,6 @@ static __noinline int lock_account(struct vml_thread *th, __u32 which, __u64 ns)
 	if (i < VML_HIST_BUCKETS)
 		th->hist[which][i]++;
 	return 0;
-}
-
-static __always_inline __u64 since(__u64 now, __u64 then)
-{
-	return now > then ? now - then : 0; /* clocks of two CPUs may differ by a little */
 }
 
 /* An event without its beginning: before the first start it began before us. */
@@ -263,7 +259,7 @@ __hidden int core_lock_start(void *ctx, __u64 mm, bool write)
 		core_lose(VML_LOSS_LOCK_UNMATCHED);
 	s->context = VML_WAIT_PLAIN;
 	if (!write && th->fault != VML_FAULT_NONE && mm == (__u64)task->mm)
-		s->context = fault_takes_lock(ctx, task, th);
+		s->context = read_lock_context(ctx, task, th);
 	s->wait_write = write;
 	s->wait_ns = bpf_ktime_get_ns();
 	return 0;
@@ -283,12 +279,14 @@ __hidden int core_lock_acquired(__u64 mm, bool write, bool success)
 	th->lock_events++;
 	s = slot_take(th, mm);
 	if (s->wait_ns) {
-		wait = since(now, s->wait_ns);
+		wait = core_since(now, s->wait_ns);
 		s->wait_ns = 0;
-		lock_account(th, write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, wait);
+		core_account(th, write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, wait);
 		if (s->context == VML_WAIT_OF_FAULT) {
-			if (success)
+			if (success) {
+				th->fault = (th->fault & ~0xffU) | VML_FAULT_DONE;
 				vma_settle(th);
+			}
 			vma_wait(th, wait);
 		} else if (s->context == VML_WAIT_IN_HANDLER && !success) {
 			th->trylock_failed = 1;
@@ -297,7 +295,7 @@ __hidden int core_lock_acquired(__u64 mm, bool write, bool success)
 			core_lose(VML_LOSS_LOCK_UNMATCHED); /* its release was missed */
 	} else if (s->hold_ns && s->hold_write && !write && success) {
 		/* downgrade: the write hold ends and a read hold begins */
-		lock_account(th, VML_MMAP_WRITE_HOLD, since(now, s->hold_ns));
+		core_account(th, VML_MMAP_WRITE_HOLD, core_since(now, s->hold_ns));
 	} else {
 		lose_unmatched(th); /* the wait is unknown, the hold begins here */
 	}
@@ -326,8 +324,8 @@ __hidden int core_lock_released(__u64 mm, bool write)
 	if (!s || !s->hold_ns || s->hold_write != write)
 		lose_unmatched(th);
 	else
-		lock_account(th, write ? VML_MMAP_WRITE_HOLD : VML_MMAP_READ_HOLD,
-			     since(bpf_ktime_get_ns(), s->hold_ns));
+		core_account(th, write ? VML_MMAP_WRITE_HOLD : VML_MMAP_READ_HOLD,
+			     core_since(bpf_ktime_get_ns(), s->hold_ns));
 	if (s) {
 		s->hold_ns = 0;
 		slot_settle(s);
@@ -353,6 +351,19 @@ __hidden int core_exec(struct task_struct *task)
 	/* the new image is known by name even if it never faults again */
 	thread_get(task);
 	return 0;
+}
+
+__hidden int core_exit(struct task_struct *task)
+{
+	struct vml_thread *th;
+
+	if (!enabled)
+		return 0;
+	th = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!th || th->folded)
+		return 0;
+	vma_flush(th);
+	return process_exit(task, th);
 }
 
 __hidden int core_free(struct task_struct *task)

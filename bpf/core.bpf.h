@@ -8,9 +8,10 @@
  * holds no state.  The core keeps all state: per thread in task storage, per
  * process, VMA, file and cgroup in maps (layouts: vmalock/abi.h).
  *
- * All functions are __hidden: the linker makes them static, so the verifier
- * follows each call with what it knows of the caller.  They return 0, so that a
- * hook can return their value.
+ * Functions marked __hidden become static, so the verifier follows each call with
+ * what it knows of the caller.  The others are global: it checks them once, from
+ * what their types say, which keeps programs with many ways to one place within
+ * its limits.  They return 0, so that a hook can return their value.
  *
  * Kernel addresses are passed as __u64 and only compared or probe-read.
  */
@@ -39,18 +40,60 @@ __hidden int core_lock_start(void *ctx, __u64 mm, bool write);
 __hidden int core_lock_acquired(__u64 mm, bool write, bool success);
 __hidden int core_lock_released(__u64 mm, bool write);
 
+/*
+ * Outcomes seen rather than inferred (outcome.bpf.c; have_outcome is set).
+ *
+ * lock_mm_and_find_vma is entered: a fault at @address, with the registers @regs
+ * of the exception, asks for mmap_lock, for the first time or again.
+ */
+__hidden int core_fallback(__u64 address, __u64 regs);
+/*
+ * A function that may end in VM_FAULT_RETRY under the VMA lock is entered, or
+ * returned @ret.  @reason: what its retry means.
+ */
+__hidden int core_inner_enter(__u32 reason);
+__hidden int core_inner_exit(__u32 reason, __u64 ret);
+/* lock_vma_under_rcu is entered; walks the tree; returned @vma (0: refused). */
+__hidden int core_lookup_enter(__u64 mm, __u64 address);
+__hidden int core_lookup_walk(void);
+__hidden int core_lookup_exit(__u64 vma);
+/* lock_next_vma returned @vma, which may be an error: a reader of /proc. */
+__hidden int core_lookup_next(__u64 vma);
+/*
+ * handle_mm_fault of @address returned @ret; @regs: not in get_user_pages.
+ * core_handler_enter keeps the arguments for hooks that cannot see them at the return.
+ */
+__hidden int core_handler_enter(__u64 address, __u64 flags, __u64 regs);
+__hidden int core_handler_return(__u64 ret);
+__hidden int core_handler_exit(__u64 address, __u64 flags, __u64 regs, __u64 ret);
+
+/* Time spent in functions (times.bpf.c): VML_IN_USERFAULTFD, VML_IN_PAGE_IO. */
+__hidden int core_time_enter(__u32 which);
+/* @spent: it counts (a read of a page that was there does not). */
+__hidden int core_time_exit(__u32 which, bool spent);
+/* Adds a duration to the process of @th: one of VML_SERVE_HIT .. */
+int time_spent(struct vml_thread *th, __u32 which, __u64 ns);
+/* @vma is write-locked: asked for, got.  Refcount kernels. */
+__hidden int core_vma_write_enter(__u64 vma);
+__hidden int core_vma_write_exit(void);
+/* A rwsem is waited for and got (or not): one of a VMA when the current task write-holds its mmap_lock. */
+__hidden int core_rwsem_begin(__u64 sem, __u32 flags);
+__hidden int core_rwsem_end(__u64 sem);
+
 /* The current task replaced its image. */
 __hidden int core_exec(struct task_struct *task);
-/* @task is gone and about to be freed; runs in whatever context. */
+/*
+ * @task begins to exit: its numbers go to its process.  What it does from here on
+ * (exit_mm takes mmap_lock) follows in core_free, when it is gone and about to be
+ * freed, in whatever context; nothing else tells that it will do no more.  Two
+ * steps, because core_free cannot be relied on for the faults of a thread: on
+ * 6.18, with hundreds of threads ending in a moment, sched_process_free was not
+ * called for some (0 to 5 %, every program attached to it alike).
+ */
+__hidden int core_exit(struct task_struct *task);
 __hidden int core_free(struct task_struct *task);
 
-/* Counts a loss. */
-__hidden int core_lose(__u32 cause);
-
-/*
- * The histogram bucket of @ns.  Not hidden, so a global function: the verifier
- * checks it once and takes any number for its result (check the range).
- */
+/* The histogram bucket of @ns.  Global: check the range of the result. */
 __u32 core_hist_index(__u64 ns);
 
 /* ---- VMAs: vma.bpf.c */
@@ -59,8 +102,19 @@ __u32 core_hist_index(__u64 ns);
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address);
 /* Adds what is pending in @th to its row and to its own counts. */
 __hidden int vma_flush(struct vml_thread *th);
-/* A fallback of the current fault: counts its reason, in the thread and in the row. */
-__hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm);
+enum outcome { OUTCOME_UNKNOWN, OUTCOME_ABORT, OUTCOME_RETRY };
+/*
+ * Counts why the current fault of the current task fell back, from what can be
+ * seen now, in the thread and in the row.  Only a known @outcome (enum outcome)
+ * has exact reasons.
+ */
+int vma_explain(struct vml_thread *th, __u32 outcome);
+/* The same when @cause, a VML_CAUSE(), is known. */
+int vma_reason(struct vml_thread *th, __u32 cause);
+/* True when no lookup of the current fault's VMA can have failed: nobody wrote since it began. */
+__hidden bool vma_held_still(struct vml_thread *th, struct mm_struct *mm);
+/* True when the mapping of the current fault retries by itself: vm_ops without map_pages. */
+__hidden bool vma_always_retries(struct vml_thread *th);
 /*
  * The current fault holds mmap_lock now, so the tree holds still: a VMA that was
  * not found when the fault began, because a writer was at it, is found here.
@@ -68,12 +122,20 @@ __hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm);
 __hidden int vma_settle(struct vml_thread *th);
 /* A read wait of the current fault. */
 __hidden int vma_wait(struct vml_thread *th, __u64 ns);
+/* The write lock that @th waited for, for @ns, goes to the row of its VMA. */
+int vma_write_wait(struct vml_thread *th, __u64 ns);
+/* Readers of @vma now: refcount kernels. */
+__hidden __u32 vma_readers(__u64 vma);
+/* The VMA of @mm, at @at or soon after it, whose lock is @sem; 0: none.  @ret_readers: of the lock, now. */
+__u64 vma_of_rwsem(__u64 mm, __u64 sem, __u64 at, __u32 *ret_readers);
 
 /* ---- processes: process.bpf.c */
 
 /* Makes sure the process of @task has a row, and counts the new thread there. */
 __hidden int process_join(struct task_struct *task, struct vml_thread *th);
-/* Adds the numbers of a thread that ends, or leaves the image, to its process. */
+/* Adds the numbers of a thread that begins to exit to its process. */
+__hidden int process_exit(struct task_struct *task, struct vml_thread *th);
+/* The same for one that is gone, or leaves the image: it counts no more. */
 __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool image_ends);
 /* Id of the cgroup of @task; its path is in the map afterwards. */
 __hidden __u64 process_cgroup(struct task_struct *task);
@@ -90,7 +152,68 @@ struct vml_threads {
 };
 extern struct vml_threads threads SEC(".maps");
 
+struct vml_counters {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, VML_NCOUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+extern struct vml_counters counters SEC(".maps");
+
+/* Counts a loss.  Inline: calls may be nested eight deep, and everything ends here. */
+static __always_inline int core_lose(__u32 cause)
+{
+	__u64 *n = bpf_map_lookup_elem(&counters, &cause);
+
+	if (n)
+		++*n;
+	return 0;
+}
+
+/* ---- what the loader knows; set before the load, so that the verifier drops the other branch */
+
+/* Thread group of the observer: it counts what it does to others. */
+extern const volatile __u32 self_tgid;
+/* Programs on lock_mm_and_find_vma say what faults do: nothing is inferred from mmap_lock. */
+extern const volatile __u32 have_outcome;
+/* lock_vma_under_rcu and handle_mm_fault are seen. */
+extern const volatile __u32 exact_detail;
+/* No tracepoint says that a fault begins: handle_mm_fault, or in the exact detail the lookup, does. */
+extern const volatile __u32 faults_by_handler;
+/* bpf_probe_read_kernel() is allowed: not under lockdown=confidentiality. */
+extern const volatile __u32 can_read_names;
+/* Set last, when every hook is attached: nothing is counted by halves. */
+extern volatile __u32 enabled;
+
+/* ---- flags of th->fault beside its state */
+
+#define FAULT_INNER_SHIFT 8 /* one more than the enum vml_reason of the inner function; 0: none */
+#define FAULT_INNER_MASK 0xff00
+#define FAULT_LOOKED 0x10000 /* lock_vma_under_rcu was seen in this fault */
+#define FAULT_RETRIED 0x20000
+#define FAULT_ABORTED 0x40000
+#define FAULT_LOOPING 0x80000 /* handle_mm_fault said retry with mmap_lock held */
+
+/* The thread of @task, made when it is new; NULL: counted as lost. */
+__hidden struct vml_thread *core_thread(struct task_struct *task);
+/* Is the current task still in the exception of its last user fault? */
+__hidden bool core_in_last_fault(struct task_struct *task, struct vml_thread *th);
+/* One duration of the thread: a sum and a bucket. */
+int core_account(struct vml_thread *th, __u32 which, __u64 ns);
+
 /* ---- small things every object needs */
+
+static __always_inline __u64 core_since(__u64 now, __u64 then)
+{
+	return now > then ? now - then : 0; /* clocks of two CPUs may differ by a little */
+}
+
+/* Without bpf_probe_read_kernel_str(), which lockdown=confidentiality refuses. */
+static __always_inline void task_comm(char *to, struct task_struct *task)
+{
+	_Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++) to[i] = task->comm[i];
+	to[15] = 0;
+}
 
 #define barrier_memory() asm volatile("" ::: "memory")
 

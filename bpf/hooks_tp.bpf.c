@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The tracepoint backend: BTF-typed raw tracepoints, which need neither
- * tracefs nor kprobes nor trampolines, and survive lockdown.
+ * What every backend begins with: BTF-typed raw tracepoints, which need neither
+ * tracefs nor kprobes nor trampolines, and survive lockdown.  Alone they are the
+ * tracepoint backend.
  */
 #include "core.bpf.h"
 #include "compat.bpf.h"
@@ -44,8 +45,38 @@ int BPF_PROG(tp_sched_process_exec, struct task_struct *task)
 	return core_exec(task);
 }
 
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(tp_sched_process_exit, struct task_struct *task)
+{
+	return core_exit(task);
+}
+
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(tp_sched_process_free, struct task_struct *task)
 {
 	return core_free(task);
+}
+
+/* ---- write locks of VMAs where these are rwsems (before 6.15): session.c loads them only there */
+
+SEC("tp_btf/contention_begin")
+int BPF_PROG(tp_contention_begin, void *lock, unsigned int flags)
+{
+	return core_rwsem_begin((__u64)lock, flags);
+}
+
+SEC("tp_btf/contention_end")
+int BPF_PROG(tp_contention_end, void *lock)
+{
+	return core_rwsem_end((__u64)lock);
+}
+
+/*
+ * Where there are no fault tracepoints (arm64): the software event page-faults,
+ * which the fault handler raises just before it looks the VMA up.
+ */
+SEC("perf_event")
+int perf_page_fault(struct bpf_perf_event_data *ctx)
+{
+	return core_fault(ctx->addr, compat_ip(&ctx->regs), compat_user_mode(&ctx->regs));
 }

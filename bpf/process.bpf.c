@@ -131,11 +131,16 @@ done:
 
 __hidden __u64 process_cgroup(struct task_struct *task)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup *cgrp = set ? cgroup_choose(set) : NULL;
-	struct kernfs_node *kn = cgrp ? BPF_CORE_READ(cgrp, kn) : NULL;
+	struct css_set *set;
+	struct cgroup *cgrp;
+	struct kernfs_node *kn;
 	__u64 id;
 
+	if (!can_read_names)
+		return 0;
+	set = BPF_CORE_READ(task, cgroups);
+	cgrp = set ? cgroup_choose(set) : NULL;
+	kn = cgrp ? BPF_CORE_READ(cgrp, kn) : NULL;
 	if (!kn)
 		return 0;
 	/* ids of two v1 hierarchies collide: the root of kernfs tells them apart */
@@ -146,13 +151,15 @@ __hidden __u64 process_cgroup(struct task_struct *task)
 
 __hidden __u32 process_ns_pid(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	unsigned int level = BPF_CORE_READ(pid, level);
-	__u32 nr = task->tgid;
+	struct pid *pid = task->group_leader->thread_pid;
+	__u32 nr = task->tgid, level;
 	struct upid upid = {};
 
 	/* or the compiler merges this load with that of upid.nr, which the verifier refuses */
 	asm volatile("" : "+r"(nr));
+	if (!pid || !can_read_names)
+		return nr;
+	level = pid->level;
 	if (level == 0 || level > 32)
 		return nr;
 	bpf_probe_read_kernel(&upid, sizeof(upid),
@@ -172,8 +179,8 @@ static __always_inline void process_describe(struct task_struct *task, struct vm
 {
 	struct task_struct *leader = task->group_leader;
 
-	bpf_probe_read_kernel_str(p->comm, sizeof(p->comm), &leader->comm);
-	p->uid = BPF_CORE_READ(task, cred, uid.val);
+	task_comm(p->comm, leader);
+	p->uid = task->cred->uid.val;
 	p->ns_pid = process_ns_pid(task);
 	p->cgroup_id = process_cgroup(task);
 }
@@ -208,17 +215,21 @@ static __noinline int process_add(struct vml_proc_value *p, struct vml_thread *t
 
 	/* fallbacks before the faults they are part of: see tasks.bpf.c */
 	core_atomic_add(&p->count.fallbacks, th->count.fallbacks);
+	core_atomic_add(&p->count.aborts, th->count.aborts);
+	core_atomic_add(&p->count.retries, th->count.retries);
 	core_atomic_add(&p->count.bypasses, th->count.bypasses);
+	core_atomic_add(&p->count.misses, th->count.misses);
 	core_atomic_add(&p->count.faults_user, th->count.faults_user);
 	core_atomic_add(&p->count.faults_kernel, th->count.faults_kernel);
 	core_atomic_add(&p->lock_events, th->lock_events);
 	core_atomic_add(&p->lock_failed, th->lock_failed);
+	core_atomic_add(&p->write_readers, th->write_readers);
 	for (int i = 0; i < VML_NLOCKSTATS; i++) {
 		core_atomic_add(&p->lock[i].count, th->lock[i].count);
 		core_atomic_add(&p->lock[i].sum_ns, th->lock[i].sum_ns);
 		core_atomic_max(&p->lock[i].max_ns, th->lock[i].max_ns);
 	}
-	for (int i = 0; i < VML_NREASONS; i++)
+	for (int i = 0; i < VML_NCAUSES; i++)
 		core_atomic_add32(&p->reason[i], th->reason[i]);
 	for (int i = 0; i < VML_NLOCKSTATS * VML_HIST_BUCKETS; i++)
 		core_atomic_add32(&to[i], from[i]);
@@ -244,39 +255,67 @@ static __noinline int exit_record(struct task_struct *task, struct vml_thread *t
 	r->leader = th->tid == th->row.proc.pid;
 	r->exited = 1;
 	r->has_hist = 0;
+	r->folded = 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
-	__builtin_memset(r->comm, 0, sizeof(r->comm));
-	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), &task->comm);
+	task_comm(r->comm, task);
 	r->row = th->row;
 	r->count = th->count;
 	r->pending = th->pending;
 	r->lock_events = th->lock_events;
 	r->lock_failed = th->lock_failed;
+	r->write_readers = th->write_readers;
 	for (int i = 0; i < VML_NLOCKSTATS; i++)
 		r->lock[i] = th->lock[i];
-	for (int i = 0; i <= VML_NREASONS; i++)
+	for (int i = 0; i < VML_NCAUSES; i++)
 		r->reason[i] = th->reason[i];
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+/* What is left of a thread after its numbers went to the process. */
+static __noinline int thread_clear(struct vml_thread *th)
+{
+	__u64 *words = (__u64 *)&th->lock_events;
+
+	__builtin_memset(&th->count, 0, sizeof(th->count));
+	/* the rest of the struct is numbers, to its end */
+	for (int i = 0; i < (sizeof(*th) - offsetof(struct vml_thread, lock_events)) / 8; i++)
+		*(volatile __u64 *)&words[i] = 0; /* or it becomes a memset() that BPF does not have */
+	return 0;
+}
+
+static __noinline int process_fold(struct task_struct *task, struct vml_thread *th, bool record)
+{
+	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
+
+	if (p && record)
+		exit_record(task, th, p);
+	if (!p)
+		p = process_untracked();
+	if (p)
+		process_add(p, th);
+	return 0;
+}
+
+__hidden int process_exit(struct task_struct *task, struct vml_thread *th)
+{
+	th->folded = 1; /* out of the iterator's sight before its numbers appear elsewhere */
+	barrier_memory();
+	process_fold(task, th, true);
+	return thread_clear(th);
 }
 
 __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool image_ends)
 {
 	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
 
-	if (!p) {
-		p = process_untracked();
-		if (!p)
-			return 0;
-		process_add(p, th);
+	process_fold(task, th, !th->folded);
+	if (!p)
 		return 0;
-	}
-	process_add(p, th);
-	exit_record(task, th, p);
 	if (image_ends) {
 		/* an image replaced by exec keeps its name; a dead one has the last it gave itself */
 		if (task->pid == task->tgid && (__u32)task->self_exec_id == th->row.proc.exec)
-			bpf_probe_read_kernel_str(p->comm, sizeof(p->comm), &task->comm);
+			task_comm(p->comm, task);
 		p->exited = 1;
 	}
 	__sync_fetch_and_sub(&p->live, 1);

@@ -27,19 +27,32 @@ struct {
 static __always_inline void read_counts(struct task_struct *task, struct vml_thread *th, struct vml_task_record *r)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
-	__u32 fault;
+	__u32 fault, flushes = READ_ONCE(th->flushes);
 
+	barrier_memory();
 	r->count.faults_user = READ_ONCE(th->count.faults_user);
 	r->count.faults_kernel = READ_ONCE(th->count.faults_kernel);
 	r->count.fallbacks = READ_ONCE(th->count.fallbacks);
+	r->count.aborts = READ_ONCE(th->count.aborts);
+	r->count.retries = READ_ONCE(th->count.retries);
 	r->count.bypasses = READ_ONCE(th->count.bypasses);
+	r->count.misses = READ_ONCE(th->count.misses);
 	r->row = th->row;
 	barrier_memory();
 	r->pending.faults_user = READ_ONCE(th->pending.faults_user);
 	r->pending.faults_kernel = READ_ONCE(th->pending.faults_kernel);
-	fault = READ_ONCE(th->fault);
+	fault = VML_FAULT_STATE(READ_ONCE(th->fault));
 	r->pending.fallbacks = READ_ONCE(th->pending.fallbacks);
+	r->pending.aborts = READ_ONCE(th->pending.aborts);
+	r->pending.retries = READ_ONCE(th->pending.retries);
 	r->pending.bypasses = READ_ONCE(th->pending.bypasses);
+	r->pending.misses = READ_ONCE(th->pending.misses);
+	barrier_memory();
+	if (flushes & 1 || READ_ONCE(th->flushes) != flushes) {
+		/* it was on its way to the row meanwhile: faults and fallbacks may not belong together */
+		__builtin_memset(&r->pending, 0, sizeof(r->pending));
+		return;
+	}
 	if (READ_ONCE(th->row.anchor) != r->row.anchor)
 		r->row.anchor = 0; /* pending may be of another row than was read */
 	if (fault == VML_FAULT_USER && r->pending.faults_user && compat_entry(regs) == VML_NO_SYSCALL &&
@@ -65,24 +78,33 @@ int iter_tasks(struct bpf_iter__task *ctx)
 	r = bpf_map_lookup_elem(&task_scratch, &zero);
 	if (!th || !r)
 		return 0;
+	if (READ_ONCE(th->folded)) {
+		r->proc = th->row.proc;
+		r->folded = 1;
+		r->has_hist = 0;
+		bpf_seq_write(seq, r, sizeof(*r));
+		return 0;
+	}
+	r->folded = 0;
 	r->proc = th->row.proc;
 	r->start_ns = th->start_ns;
 	r->tid = th->tid;
 	r->leader = th->tid == th->row.proc.pid;
 	r->exited = 0;
-	r->uid = BPF_CORE_READ(task, cred, uid.val);
-	r->threads = BPF_CORE_READ(task, signal, nr_threads);
+	r->uid = task->cred->uid.val;
+	r->threads = task->signal->nr_threads;
 	r->cgroup_id = process_cgroup(task);
 	r->ns_pid = process_ns_pid(task);
-	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), &task->comm);
+	task_comm(r->comm, task);
 	read_counts(task, th, r);
 	lock_events = th->lock_events;
 	barrier_memory();
 	r->lock_events = lock_events;
 	r->lock_failed = th->lock_failed;
+	r->write_readers = th->write_readers;
 	for (int i = 0; i < VML_NLOCKSTATS; i++)
 		r->lock[i] = th->lock[i];
-	for (int i = 0; i <= VML_NREASONS; i++)
+	for (int i = 0; i < VML_NCAUSES; i++)
 		r->reason[i] = th->reason[i];
 	r->has_hist = lock_events != th->emitted;
 	if (bpf_seq_write(seq, r, sizeof(*r)))

@@ -37,15 +37,7 @@ struct {
 	__type(value, struct scratch);
 } vma_scratch SEC(".maps");
 
-/*
- * The verifier lets a program load through such a pointer directly, at one
- * instruction instead of a call of bpf_probe_read_kernel() (measured on 256
- * VMAs in turn: the walk costs a third); a bad address reads as 0.  Kernels
- * without it (6.1) show no VMAs: have_rdonly_cast is set before the load.
- */
-void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 const volatile __u32 have_rdonly_cast;
-#define AS(type, addr) ((struct type *)bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)))
 
 static __always_inline struct scratch *scratch_get(void)
 {
@@ -188,13 +180,14 @@ static __always_inline __u64 found_anchor(const struct found *f)
 }
 
 /* The path of @file from the root of its mount namespace's tree, if it is new. */
-static __noinline int file_learn(struct scratch *sc, struct file *file, const struct vml_file_key *key)
+static __noinline int file_learn(struct scratch *sc, __u64 file_addr, const struct vml_file_key *key)
 {
+	struct file *file = (void *)file_addr;
 	struct dentry *dentry, *parent;
 	struct vfsmount *vfsmnt;
 	struct mount *mnt, *up;
 
-	if (bpf_map_lookup_elem(&files, key))
+	if (!can_read_names || bpf_map_lookup_elem(&files, key))
 		return 0;
 	dentry = BPF_CORE_READ(file, f_path.dentry);
 	vfsmnt = BPF_CORE_READ(file, f_path.mnt);
@@ -240,24 +233,25 @@ static __noinline __u32 vma_kind(__u64 mm_addr, const struct found *f, bool file
 	return ops ? VML_VMA_SPECIAL : VML_VMA_ANON;
 }
 
-static __noinline int vma_describe(struct scratch *sc, __u64 mm, const struct found *f, struct vml_vma_value *v)
+static __always_inline int vma_describe(struct scratch *sc, __u64 mm, const struct found *f, struct vml_vma_value *v)
 {
-	struct vm_area_struct *vma = (void *)f->vma;
-	struct file *file = (void *)f->file;
+	struct vm_area_struct *vma = AS(vm_area_struct, f->vma);
 
 	v->start = f->start;
 	v->end = f->end;
 	v->flags = f->flags;
-	v->pgoff = BPF_CORE_READ(vma, vm_pgoff);
-	v->file_cookie = (__u64)file;
+	v->pgoff = vma->vm_pgoff;
+	v->file_cookie = f->file;
 	v->file.inode = 0;
 	v->file.dev = 0;
-	if (file) {
-		v->file.inode = BPF_CORE_READ(file, f_inode, i_ino);
-		v->file.dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
-		file_learn(sc, file, &v->file);
+	if (f->file) {
+		struct inode *inode = AS(file, f->file)->f_inode;
+
+		v->file.inode = inode->i_ino;
+		v->file.dev = inode->i_sb->s_dev;
+		file_learn(sc, f->file, &v->file);
 	}
-	v->kind = vma_kind(mm, f, file != NULL, BPF_CORE_READ(vma, vm_ops) != NULL);
+	v->kind = vma_kind(mm, f, f->file != 0, vma->vm_ops != NULL);
 	return 0;
 }
 
@@ -393,18 +387,28 @@ __hidden int vma_flush(struct vml_thread *th)
 	struct vml_counts c = th->pending;
 	struct vml_vma_value *v;
 
-	if (!(c.faults_user | c.faults_kernel | c.fallbacks | c.bypasses))
+	if (!(c.faults_user | c.faults_kernel | c.fallbacks | c.aborts | c.retries | c.bypasses | c.misses))
 		return 0;
+	th->flushes++;
+	barrier_memory();
 	th->pending.faults_user = 0;
 	th->pending.faults_kernel = 0;
 	th->pending.fallbacks = 0;
+	th->pending.aborts = 0;
+	th->pending.retries = 0;
 	th->pending.bypasses = 0;
+	th->pending.misses = 0;
 	barrier_memory(); /* see struct vml_thread: a reader must not see a fault twice */
 	th->count.fallbacks += c.fallbacks;
+	th->count.aborts += c.aborts;
+	th->count.retries += c.retries;
 	th->count.bypasses += c.bypasses;
+	th->count.misses += c.misses;
 	barrier_memory(); /* and never faults without the fallbacks among them */
 	th->count.faults_user += c.faults_user;
 	th->count.faults_kernel += c.faults_kernel;
+	barrier_memory();
+	th->flushes++;
 	if (th->row.anchor == VML_ANCHOR_UNKNOWN)
 		core_lose(VML_LOSS_WALK_FAILED);
 	v = bpf_map_lookup_elem(&vmas, &th->row);
@@ -417,72 +421,126 @@ __hidden int vma_flush(struct vml_thread *th)
 			return 0;
 	}
 	core_atomic_add(&v->count.fallbacks, c.fallbacks);
+	core_atomic_add(&v->count.aborts, c.aborts);
+	core_atomic_add(&v->count.retries, c.retries);
 	core_atomic_add(&v->count.bypasses, c.bypasses);
+	core_atomic_add(&v->count.misses, c.misses);
 	core_atomic_add(&v->count.faults_user, c.faults_user);
 	core_atomic_add(&v->count.faults_kernel, c.faults_kernel);
 	return 0;
 }
 
-/* ---- why a fault fell back, from what can still be seen; always inferred */
+/* ---- why a fault fell back */
 
-static __always_inline __u32 fallback_reason(struct vml_thread *th, struct mm_struct *mm)
+__hidden bool vma_held_still(struct vml_thread *th, struct mm_struct *mm)
 {
-	__u32 seq = compat_mm_seq(mm), vma_seq;
-	struct vm_area_struct *vma;
+	__u32 seq = compat_mm_seq(mm);
+
+	return th->vma_len && seq == th->vma_seq && !compat_mm_writer(mm, seq);
+}
+
+static __always_inline bool always_retries(__u64 vma, __u64 flags)
+{
+	struct vm_operations_struct *ops = (void *)AS(vm_area_struct, vma)->vm_ops;
+
+	return ops && !(flags & VM_HUGETLB) && !AS(vm_operations_struct, ops)->map_pages;
+}
+
+__hidden bool vma_always_retries(struct vml_thread *th)
+{
+	return have_rdonly_cast && th->vma && always_retries(th->vma, th->vma_flags);
+}
+
+/* The lookup found a VMA and was refused, or may have been: by what is still there. */
+static __always_inline __u32 refusal_cause(struct vml_thread *th, __u64 vma, __u32 seq, bool written, bool exact)
+{
+	__u32 vma_seq = compat_vma_seq(vma);
+
+	/* write-locked now, or in a hold that ended since */
+	if (vma_seq == seq || (written && vma_seq - th->vma_seq < seq - th->vma_seq))
+		return VML_CAUSE(VML_WRITE_LOCKED, exact);
+	if (compat_vma_busy(vma))
+		return VML_CAUSE(VML_BUSY, exact);
+	/* refused all the same, and the last writer of all had locked this VMA */
+	if (exact && seq - vma_seq == 1)
+		return VML_CAUSE(VML_WRITE_LOCKED, 0);
+	return VML_NCAUSES;
+}
+
+/* The lock was given up by itself: by what the mapping is. */
+static __always_inline __u32 retry_cause(struct vml_thread *th, const struct found *f, bool written, bool exact)
+{
+	if (th->trylock_failed)
+		return VML_CAUSE(VML_ANON_VMA, 0);
+	if (always_retries(f->vma, f->flags))
+		return VML_CAUSE(VML_NO_MAP_PAGES, exact);
+	if (f->flags & VM_UFFD)
+		return VML_CAUSE(VML_USERFAULTFD, 0);
+	if (!written && f->file)
+		return VML_CAUSE(VML_FILE_IO, 0);
+	return VML_CAUSE(VML_RACED, 0);
+}
+
+/* A VML_CAUSE(); VML_NCAUSES: without VMA locks nothing fell back. */
+static __always_inline __u32 vma_cause(struct vml_thread *th, struct mm_struct *mm, __u32 outcome)
+{
+	__u32 seq = compat_mm_seq(mm), cause = VML_NCAUSES;
 	struct found f = {};
-	__u64 mm_addr, ops;
+	__u64 mm_addr;
 	bool written;
 
 	if (!have_rdonly_cast || !compat_has_vma_lock())
-		return VML_NREASONS; /* without VMA locks nothing fell back */
-	if (th->lookup < VML_NREASONS)
-		return th->lookup;
+		return VML_NCAUSES;
 	/* somebody held mmap_lock for write since the fault looked, or holds it */
 	written = seq != th->vma_seq || compat_mm_writer(mm, seq);
 	mm_addr = *(volatile __u64 *)&th->vma_mm;
+	/* still nothing there after the lookup: then it found nothing either */
+	if (th->lookup < VML_NREASONS)
+		return VML_CAUSE(th->lookup, outcome == OUTCOME_ABORT &&
+						     (!written || vma_walk(mm_addr, th->fault_addr, &f) == WALK_NONE));
 	/* the VMA may be another one by now: split, merged */
 	switch (vma_walk(mm_addr, th->fault_addr, &f)) {
 	case WALK_FOUND:
 		break;
 	case WALK_NONE:
-		return VML_RANGE_MOVED;
+		return VML_CAUSE(VML_RANGE_MOVED, 0);
 	default:
 		/* a writer is changing it, and it locks a VMA before it changes it */
-		return written ? VML_WRITE_LOCKED : VML_RACED;
+		return VML_CAUSE(written ? VML_WRITE_LOCKED : VML_RACED, 0);
 	}
-	vma_seq = compat_vma_seq(f.vma);
-	/* write-locked now, or in a hold that ended since */
-	if (vma_seq == seq || (written && vma_seq - th->vma_seq < seq - th->vma_seq))
-		return VML_WRITE_LOCKED;
-	if (compat_vma_busy(f.vma))
-		return VML_BUSY;
-	if (th->trylock_failed)
-		return VML_ANON_VMA;
-	vma = (void *)f.vma;
-	ops = (__u64)BPF_CORE_READ(vma, vm_ops);
-	if (ops && !(f.flags & VM_HUGETLB) && !BPF_CORE_READ(vma, vm_ops, map_pages))
-		return VML_NO_MAP_PAGES;
-	if (f.flags & VM_UFFD)
-		return VML_USERFAULTFD;
-	if (!written && f.file)
-		return VML_FILE_IO;
-	return VML_RACED;
+	if (outcome != OUTCOME_RETRY)
+		cause = refusal_cause(th, f.vma, seq, written, outcome == OUTCOME_ABORT);
+	if (cause < VML_NCAUSES)
+		return cause;
+	if (outcome == OUTCOME_ABORT)
+		return VML_CAUSE(VML_RACED, 0);
+	return retry_cause(th, &f, written, outcome == OUTCOME_RETRY);
 }
 
-__hidden int vma_fallback(struct vml_thread *th, struct mm_struct *mm)
+__noinline int vma_reason(struct vml_thread *th, __u32 cause)
 {
-	__u32 reason = fallback_reason(th, mm);
 	struct vml_vma_value *v;
+	struct vml_vma_key key;
 
-	th->trylock_failed = 0;
-	if (reason >= VML_NREASONS)
+	if (!th || cause >= VML_NCAUSES)
 		return 0;
-	th->reason[reason]++;
-	v = bpf_map_lookup_elem(&vmas, &th->row);
+	th->trylock_failed = 0;
+	th->reason[cause]++;
+	key = th->row;
+	v = bpf_map_lookup_elem(&vmas, &key);
 	if (v)
-		core_atomic_add32(&v->reason[reason], 1);
+		core_atomic_add32(&v->reason[cause], 1);
 	return 0;
 }
+
+__noinline int vma_explain(struct vml_thread *th, __u32 outcome)
+{
+	struct mm_struct *mm = bpf_get_current_task_btf()->mm;
+
+	return th && mm ? vma_reason(th, vma_cause(th, mm, outcome)) : 0;
+}
+
+/* ---- waits */
 
 __hidden int vma_wait(struct vml_thread *th, __u64 ns)
 {
@@ -495,5 +553,72 @@ __hidden int vma_wait(struct vml_thread *th, __u64 ns)
 	core_atomic_add(&v->wait.sum_ns, ns);
 	core_atomic_max(&v->wait.max_ns, ns);
 	core_atomic_add32(&v->wait_hist[i], 1);
+	return 0;
+}
+
+static __noinline int row_add_write_wait(const struct vml_vma_key *key, __u64 ns, __u32 readers)
+{
+	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, key);
+	__u32 i = core_hist_index(ns);
+
+	if (!v || i >= VML_HIST_BUCKETS)
+		return 0;
+	core_atomic_add(&v->write_wait.count, 1);
+	core_atomic_add(&v->write_wait.sum_ns, ns);
+	core_atomic_max(&v->write_wait.max_ns, ns);
+	core_atomic_add32(&v->write_wait_hist[i], 1);
+	core_atomic_add(&v->write_readers, readers);
+	return 0;
+}
+
+__noinline int vma_write_wait(struct vml_thread *th, __u64 ns)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vml_vma_key key;
+	struct found f = {};
+	__u64 mm;
+
+	if (!th || !have_rdonly_cast || !th->write_vma)
+		return 0;
+	th->vma_mm = (__u64)task->mm; /* as a number; the cache of the last VMA goes */
+	th->vma_len = 0;
+	mm = *(volatile __u64 *)&th->vma_mm;
+	/* of another mm (khugepaged writes others'): the thread has it, no row */
+	if (!vma_read(th->write_vma, mm, &f))
+		return 0;
+	key = th->row;
+	key.anchor = found_anchor(&f);
+	vma_row_ensure(&key, mm, &f, VML_VMA_UNKNOWN);
+	return row_add_write_wait(&key, ns, th->write_found);
+}
+
+__hidden __u32 vma_readers(__u64 vma)
+{
+	return have_rdonly_cast ? compat_vma_readers(vma) : 0;
+}
+
+#define RWSEM_SEARCH 64
+
+__noinline __u64 vma_of_rwsem(__u64 mm, __u64 sem, __u64 at, __u32 *ret_readers)
+{
+	struct found f = {};
+
+	if (!have_rdonly_cast || !ret_readers || !compat_vma_lock_is_rwsem())
+		return 0;
+	for (int i = 0; i < RWSEM_SEARCH; i++) {
+		int r = vma_walk(mm, at, &f);
+
+		if (r == WALK_FOUND) {
+			if (compat_vma_rwsem(f.vma) == sem) {
+				*ret_readers = compat_rwsem_readers(sem);
+				return f.vma;
+			}
+			at = f.end;
+		} else if (r == WALK_NONE && f.last != ~0ULL) {
+			at = f.last + 1;
+		} else {
+			break;
+		}
+	}
 	return 0;
 }

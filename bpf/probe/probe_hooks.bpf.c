@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Trials for doctor: is a trampoline, is a kprobe possible on this host?  Each
- * program is loaded and attached alone, and detached at once.
+ * Trials: is a trampoline, a kprobe, a look at the kernel's strings possible on
+ * this host?  Each program is loaded and attached alone, and detached at once.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
 
-SEC("fentry/handle_mm_fault")
+SEC("fentry/lock_mm_and_find_vma")
 int probe_fentry(void *ctx)
 {
 	return 0;
 }
 
-SEC("kprobe/handle_mm_fault")
+SEC("kprobe/lock_mm_and_find_vma")
 int probe_kprobe(void *ctx)
 {
 	return 0;
+}
+
+SEC("kprobe.multi")
+int probe_kprobe_multi(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(probe_names, struct task_struct *task)
+{
+	char comm[16];
+
+	return bpf_probe_read_kernel_str(comm, sizeof(comm), &task->comm) < 0;
 }

@@ -12,14 +12,28 @@
  */
 #include "hist.h"
 
-/* What each thread measures about mmap_lock, and each VMA about READ_WAIT. */
-enum vml_lockstat {
+/*
+ * Durations.  The first VML_NLOCKSTATS are kept by each thread (and two of them,
+ * MMAP_READ_WAIT and VMA_WRITE_WAIT, by each VMA); the others by each process,
+ * in the map "times".
+ */
+enum vml_time {
 	VML_MMAP_READ_WAIT,
 	VML_MMAP_WRITE_WAIT,
 	VML_MMAP_READ_HOLD,
 	VML_MMAP_WRITE_HOLD,
+	VML_VMA_WRITE_WAIT, /* write-locking a VMA that had readers (fentry, kprobe; tracepoint on rwsem kernels) */
 	VML_NLOCKSTATS,
+	/* from the exception to the end of handle_mm_fault, by outcome (exact detail) */
+	VML_SERVE_HIT = VML_NLOCKSTATS,
+	VML_SERVE_RETRY,
+	VML_SERVE_ABORT,
+	VML_SERVE_BYPASS,
+	VML_IN_USERFAULTFD, /* inside handle_userfault: the monitor's latency */
+	VML_IN_PAGE_IO, /* inside filemap_fault and do_swap_page when they had to read or to wait */
+	VML_NTIMES,
 };
+#define VML_NPROCTIMES (VML_NTIMES - VML_NLOCKSTATS)
 
 /* Why a user fault fell back (design words; Source: mm/mmap_lock.c, mm/memory.c). */
 enum vml_reason {
@@ -57,6 +71,9 @@ enum vml_loss_cause {
 	VML_LOSS_KERNEL_FAULT_UNSERVED, /* kernel-mode faults that never took mmap_lock */
 	VML_LOSS_MAX_RACE, /* a maximum given up under contention */
 	VML_LOSS_EXEC_MIXED, /* an exec whose numbers stayed in the image before */
+	VML_LOSS_RETURN_UNSEEN, /* functions whose return was not seen: no instance of a kretprobe was free */
+	VML_LOSS_FAULT_UNSEEN, /* fallbacks and bypasses whose fault was not seen to begin: not counted */
+	VML_LOSS_TIME_MAP_FULL, /* durations without room for their process */
 	VML_NLOSS,
 };
 /* The map of losses has one more counter: our own mmap_locks on other mm. */
@@ -70,12 +87,44 @@ struct vml_proc_key {
 	__u32 exec; /* task->self_exec_id: grows by one with each execve */
 };
 
+/*
+ * A user fault is a hit unless it is counted as fallback, abort or retry; each
+ * is in one of the three.
+ */
 struct vml_counts {
 	__u64 faults_user;
 	__u64 faults_kernel;
-	__u64 fallbacks; /* user faults that took mmap_lock */
+	__u64 fallbacks; /* user faults that took mmap_lock, abort or retry unknown (tracepoint) */
+	__u64 aborts; /* user faults whose lookup was refused */
+	__u64 retries; /* user faults with VM_FAULT_RETRY under the VMA lock */
 	__u64 bypasses; /* kernel-mode faults that took mmap_lock */
+	__u64 misses; /* lookups restarted, of faults (exact detail) */
 };
+
+/* Who looked up a VMA under RCU (exact detail). */
+enum vml_caller {
+	VML_CALLER_FAULT,
+	VML_CALLER_USERFAULTFD, /* ioctls of the monitor */
+	VML_CALLER_MADVISE,
+	VML_CALLER_PROC, /* readers of /proc/PID/maps and the like */
+	VML_CALLER_BINDER,
+	VML_CALLER_TCP, /* zero-copy receive */
+	VML_CALLER_DAMON,
+	VML_CALLER_BPF, /* iterators and build ids of any BPF program */
+	VML_CALLER_OTHER,
+	VML_NCALLERS,
+};
+
+/* Per CPU; lookups = those that got the lock + aborts. */
+struct vml_lookups {
+	__u64 lookups;
+	__u64 aborts;
+	__u64 misses;
+};
+
+/* Index of a count by reason and certainty; = VML_REASON_INDEX() of snapshot.h. */
+#define VML_CAUSE(reason, exact) ((reason)*2 + (exact))
+#define VML_NCAUSES (VML_NREASONS * 2)
 
 struct vml_lock_sum {
 	__u64 count;
@@ -139,8 +188,11 @@ struct vml_vma_value {
 	__u32 kind; /* enum vml_vma_kind */
 	__u32 pad;
 	struct vml_lock_sum wait; /* read waits of fallbacks and bypasses here */
+	struct vml_lock_sum write_wait; /* write locks of this VMA that waited for readers */
+	__u64 write_readers; /* how many they found */
 	__u32 wait_hist[VML_HIST_BUCKETS];
-	__u32 reason[VML_NREASONS + 1];
+	__u32 write_wait_hist[VML_HIST_BUCKETS];
+	__u32 reason[VML_NCAUSES];
 };
 
 /* What dead threads left to their process, and how it is called. */
@@ -154,18 +206,28 @@ struct vml_proc_value {
 	struct vml_counts count;
 	__u64 lock_events;
 	__u64 lock_failed;
+	__u64 write_readers;
 	struct vml_lock_sum lock[VML_NLOCKSTATS];
-	__u32 reason[VML_NREASONS + 1];
+	__u32 reason[VML_NCAUSES];
 	__u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS];
 };
 
-/* State of the last fault of a thread. */
+/* Durations of a process: index is enum vml_time less VML_NLOCKSTATS.  Key: struct vml_proc_key. */
+struct vml_times_value {
+	struct vml_lock_sum sum[VML_NPROCTIMES];
+	__u32 hist[VML_NPROCTIMES][VML_HIST_BUCKETS];
+};
+
+/* State of the last fault of a thread; other flags of th->fault are in core.bpf.h. */
 enum vml_fault_state {
 	VML_FAULT_NONE,
 	VML_FAULT_USER, /* began in user mode; a hit unless a fallback follows */
 	VML_FAULT_KERNEL, /* began in kernel mode; mmap_lock must follow */
-	VML_FAULT_DONE, /* counted as fallback or bypass */
+	VML_FAULT_REFUSED, /* counted as abort or retry; mmap_lock will follow, unless a signal came */
+	VML_FAULT_LOCKING, /* asks for mmap_lock; counted */
+	VML_FAULT_DONE, /* has it, or is over */
 };
+#define VML_FAULT_STATE(fault) ((fault)&0xff)
 
 /* Whose wait it is. */
 enum vml_wait_context {
@@ -210,19 +272,33 @@ struct vml_thread {
 
 	__u64 start_ns; /* who the thread was when it was first seen: in an execve by */
 	__u32 tid; /* another thread than the first it takes the first one's identity */
-	__u32 pad;
+	__u32 folded; /* it is exiting, and its numbers are in the process row */
 	__u64 vma; /* pointer to the VMA of the last fault; 0: none */
 	__u64 vma_flags;
 	__u32 vma_is_file;
 	__u32 lookup; /* enum vml_reason when the fault found no VMA, else VML_NREASONS */
-	__u32 trylock_failed; /* __vmf_anon_prepare gave up in this fault */
+	__u32 trylock_failed; /* __vmf_anon_prepare gave up in this fault (tracepoint) */
 	__u32 lock_started; /* a start_locking was seen: later events have a record */
+	__u64 began_ns; /* when the fault began (exact detail) */
+	__u64 uffd_ns; /* when handle_userfault was entered; 0: not in it */
+	__u64 io_ns; /* the same of filemap_fault and do_swap_page */
+	__u64 write_vma; /* the VMA being write-locked, when it has readers; 0: none */
+	__u64 write_ns; /* since when */
+	__u64 write_sem; /* its lock, where that is a rwsem */
+	__u32 write_found; /* readers it had then */
+	__u32 looking; /* inside lock_vma_under_rcu: 1 + walks of the tree (exact detail) */
+	__u32 in_handler; /* inside handle_mm_fault of a fault, where its return does not see */
+	__u32 handler_flags; /* the arguments */
+	__u64 handler_addr;
+	__u32 flushes; /* odd while pending goes to the row: a reader leaves pending out then */
+	__u32 pad;
 	__u64 emitted; /* lock_events at the iterator's last record with histograms */
 	struct vml_slot slot[VML_SLOTS];
 	__u64 lock_events; /* start, acquired and released, seen */
 	__u64 lock_failed; /* given up: trylocks that failed, killed waits */
+	__u64 write_readers; /* readers that write locks of VMAs found and waited for */
 	struct vml_lock_sum lock[VML_NLOCKSTATS];
-	__u32 reason[VML_NREASONS + 1];
+	__u32 reason[VML_NCAUSES];
 	__u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS];
 };
 
@@ -242,15 +318,17 @@ struct vml_task_record {
 	__u8 leader;
 	__u8 exited;
 	__u8 has_hist;
-	__u8 pad[5];
+	__u8 folded; /* it is exiting: its numbers are in its process, and here are none */
+	__u8 pad[4];
 	char comm[16]; /* hostile text */
 	struct vml_vma_key row; /* where pending belongs */
 	struct vml_counts count; /* without pending */
 	struct vml_counts pending; /* a fault still in flight is left out */
 	__u64 lock_events;
 	__u64 lock_failed;
+	__u64 write_readers;
 	struct vml_lock_sum lock[VML_NLOCKSTATS];
-	__u32 reason[VML_NREASONS + 1];
+	__u32 reason[VML_NCAUSES];
 };
 
 /* Default sizes of the maps; src/collect sets them before the load. */

@@ -31,8 +31,17 @@ enum vml_cap_id {
 	VML_CAP_FAULT_CONTEXT, /* telling a fallback from __vmf_anon_prepare */
 	VML_CAP_VMA_IDENTITY, /* maple tree in BTF: faults by VMA */
 	VML_CAP_CGROUP, /* cgroup paths from kernfs */
-	VML_CAP_FENTRY, /* BPF trampolines load: exact reasons, aborts, retries, VMA-write waits */
-	VML_CAP_KPROBE, /* kprobes attach: the same */
+	VML_CAP_FENTRY, /* BPF trampolines load and attach */
+	VML_CAP_KPROBE, /* kprobes attach */
+	VML_CAP_OUTCOME, /* lock_mm_and_find_vma: aborts and retries told apart, exactly */
+	VML_CAP_RETRY_REASON, /* the functions that return VM_FAULT_RETRY */
+	VML_CAP_VMA_WRITE, /* write locks of VMAs that wait for readers */
+	VML_CAP_USERFAULTFD_TIME, /* handle_userfault */
+	VML_CAP_PAGE_IO_TIME, /* filemap_fault, do_swap_page */
+	VML_CAP_LOOKUPS, /* lock_vma_under_rcu, every caller (exact detail) */
+	VML_CAP_MISSES, /* mas_walk inside it (exact detail) */
+	VML_CAP_SERVE_TIME, /* handle_mm_fault (exact detail) */
+	VML_CAP_NAMES, /* strings of the kernel can be read: file names, cgroups */
 	VML_CAP_VMSTAT, /* the kernel's own vma_lock_* counters */
 	VML_NCAPS,
 };
@@ -48,7 +57,7 @@ struct vml_cap {
 
 struct vml_caps {
 	char backend[16]; /* "tracepoint"; "none" when nothing could be loaded */
-	char detail[16]; /* "default" */
+	char detail[16]; /* "default", "exact" */
 	struct vml_cap cap[VML_NCAPS];
 };
 

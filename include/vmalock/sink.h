@@ -41,7 +41,7 @@ enum vml_health vml_health(const struct vml_snapshot *delta);
 
 /* The lines under the verdict, for screen and text alike; "" when there is nothing to say (src/sinks/summary.c) */
 enum vml_summary {
-	VML_SUMMARY_HOST, /* host, kernel, processor, backend */
+	VML_SUMMARY_HOST, /* host, kernel, processor, backend, detail */
 	VML_SUMMARY_RATES, /* faults, hits, fallbacks, waits, per second */
 	VML_SUMMARY_LOSS, /* what was not counted, by cause */
 	VML_SUMMARY_COST, /* what this program took */
@@ -52,12 +52,18 @@ char *vml_summary(const struct vml_snapshot *delta, enum vml_summary line, char 
 /* Why a table of @scope has no rows: one sentence. Returns @buf. */
 char *vml_empty_text(const struct vml_snapshot *delta, enum vml_scope scope, char *buf, size_t n);
 
-/* What screen and text say of the histograms: the metric that has the sum, and "read wait". */
+/* What screen and text say of the histograms: the metric that is known when it is, and "read wait". */
 extern const enum vml_metric vml_hist_metrics[VML_HISTS];
 extern const char *const vml_hist_titles[VML_HISTS];
+/* The first ones, of mmap_lock, are listed always; the others when they are known and have any. */
+#define VML_HISTS_ALWAYS 4
 
-/* The @t->n reasons of a tally, most frequent first; the caller frees *ret. -ENOMEM */
-int vml_reasons_rank(const struct vml_tally *t, struct vml_cell **ret);
+/* The reasons @t of @delta as they may be shown, most frequent first; the caller frees *ret. -ENOMEM */
+int vml_reasons_rank(const struct vml_snapshot *delta, const struct vml_tally *t, struct vml_cell **ret,
+		     uint32_t *ret_n);
+
+/* There is something to say of who looks VMAs up: others than page faults did, too. */
+bool vml_lookups_worth(const struct vml_snapshot *delta);
 
 /* A batch: verdict, header, table of the scope (src/sinks/table.c, libsmartcols). */
 int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view);

@@ -42,6 +42,11 @@ enum vml_metric {
 	VML_MMAP_READ_HOLD_NS,
 	VML_MMAP_WRITE_HOLD_NS,
 	VML_LOCK_FAILED, /* mmap_lock asked for and not got: trylocks, killed waits */
+	VML_VMA_WRITE_WAIT_NS, /* write-locking VMAs that had readers */
+	VML_VMA_WRITE_READERS, /* readers that those write locks found */
+	VML_SERVE_NS, /* serving faults, from the exception to the end of the handler */
+	VML_USERFAULTFD_NS, /* inside handle_userfault */
+	VML_PAGE_IO_NS, /* inside filemap_fault and do_swap_page that had to read or wait */
 	VML_NMETRICS,
 };
 #define VML_METRIC_BIT(m) (1ULL << (m))
@@ -66,9 +71,12 @@ unsigned int vml_reason_count(void);
 /* Index into vml_row.reasons. */
 #define VML_REASON_INDEX(reason, certainty) ((reason)*2 + (certainty))
 
-/* The histograms of a row, by the enum vml_lockstat of abi.h; "mmap_read_wait" .. */
-#define VML_HISTS 4
+/* The histograms of a row, by the enum vml_time of abi.h; "mmap_read_wait" .. */
+#define VML_HISTS 11
 const char *vml_hist_name(unsigned int which);
+
+/* Who looks VMAs up, by the enum vml_caller of abi.h; "fault" ..  NULL when out of range. */
+const char *vml_caller_name(unsigned int caller);
 
 /* ---- sparse counts: buckets of a histogram, reasons (src/model/tally.c) */
 
@@ -172,6 +180,14 @@ struct vml_loss {
 	uint64_t count;
 };
 
+/* Lookups of VMAs under RCU by who made them (exact detail). */
+struct vml_lookup {
+	const char *caller; /* "fault", "userfaultfd", "madvise", ... */
+	uint64_t lookups; /* all; those of faults too */
+	uint64_t aborts; /* refused; the kernel counts them in vma_lock_abort, whoever asks */
+	uint64_t misses;
+};
+
 struct vml_self {
 	uint64_t foreign_mmap_locks; /* by this process on another's mm; not 0 is a bug */
 	uint64_t bpf_runs; /* events the programs handled */
@@ -198,8 +214,23 @@ struct vml_snapshot {
 	uint32_t selected; /* 0: everything; else the rows were narrowed by vml_select() */
 	struct vml_loss *loss; /* every cause, also those at 0 */
 	size_t nloss;
+	struct vml_lookup *lookup; /* every caller, also those at 0; NULL: not known */
+	size_t nlookup;
 	struct vml_self self;
 };
+
+/*
+ * True when nothing of @s (a delta: of its interval) was skipped by a program
+ * that outcomes and reasons come from.  While it is false, VML_EXACT must be
+ * shown as inferred.
+ */
+bool vml_snapshot_exact(const struct vml_snapshot *s);
+/*
+ * The reasons @t as they may be shown: while not @exact, what was VML_EXACT is
+ * added to VML_INFERRED, but for bypasses, which are known in any case.  Room
+ * for t->n in @ret; returns how many, in order of index.
+ */
+uint32_t vml_reasons_fold(const struct vml_tally *t, bool exact, struct vml_cell *ret);
 
 /* An empty snapshot with an arena of its own; NULL when out of memory. */
 struct vml_snapshot *vml_snapshot_new(void);

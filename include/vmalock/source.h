@@ -47,7 +47,8 @@ static inline const struct vml_caps *vml_source_caps(const struct vml_source *s)
 /* ---- the live source (src/collect/live.c) */
 
 struct vml_live_options {
-	const char *backend; /* NULL or "auto", "tracepoint" */
+	const char *backend; /* NULL or "auto", "fentry", "kprobe", "tracepoint" */
+	const char *detail; /* NULL or "default", "exact" */
 	const char *btf_path; /* NULL: /sys/kernel/btf/vmlinux */
 	uint32_t max_processes, max_vmas; /* 0: the defaults of abi.h */
 };

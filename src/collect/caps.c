@@ -47,11 +47,33 @@ static const struct vml_cap texts[VML_NCAPS] = {
 	[VML_CAP_VMA_IDENTITY] = TEXT("vma_identity", "finding the VMA of a fault without a lock",
 				      "rows by VMA, reasons", "Linux 6.2 or later"),
 	[VML_CAP_CGROUP] = TEXT("cgroup", "cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS"),
-	[VML_CAP_FENTRY] =
-		TEXT("fentry", "BPF trampolines", "nothing in this version: the tracepoint backend is the only one",
-		     "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it"),
-	[VML_CAP_KPROBE] = TEXT("kprobe", "kprobes", "nothing in this version: the tracepoint backend is the only one",
+	[VML_CAP_FENTRY] = TEXT("fentry", "BPF trampolines",
+				"the fentry backend; the kprobe backend shows the same, with some loss",
+				"CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it"),
+	[VML_CAP_KPROBE] = TEXT("kprobe", "kprobes", "the kprobe backend: what fentry shows, where that is missing",
 				"CONFIG_KPROBES, no lockdown=confidentiality"),
+	[VML_CAP_OUTCOME] = TEXT("outcome", "telling aborts from retries, exactly",
+				 "aborts and retries apart; reasons are inferred", "the fentry or the kprobe backend"),
+	[VML_CAP_RETRY_REASON] = TEXT("retry_reason", "functions that give the VMA lock up",
+				      "reasons of retries are inferred", "the fentry or the kprobe backend"),
+	[VML_CAP_VMA_WRITE] = TEXT("vma_write", "write locks of VMAs that wait for readers",
+				   "how long writers wait for the readers of a VMA, and for how many",
+				   "the fentry or the kprobe backend"),
+	[VML_CAP_USERFAULTFD_TIME] =
+		TEXT("userfaultfd_time", "time inside handle_userfault", "how long userfaultfd monitors take to answer",
+		     "the fentry or the kprobe backend, CONFIG_USERFAULTFD"),
+	[VML_CAP_PAGE_IO_TIME] = TEXT("page_io_time", "time inside filemap_fault and do_swap_page",
+				      "how long faults wait for pages to be read", "the fentry or the kprobe backend"),
+	[VML_CAP_LOOKUPS] = TEXT("lookups", "lookups of VMAs, by who makes them",
+				 "lookups that are made by others than page faults",
+				 "the fentry or the kprobe backend, with --detail exact"),
+	[VML_CAP_MISSES] = TEXT("misses", "lookups that begin again", "misses",
+				"the fentry or the kprobe backend, with --detail exact"),
+	[VML_CAP_SERVE_TIME] =
+		TEXT("serve_time", "time from a fault to the end of its handler", "how long faults take, by outcome",
+		     "the fentry or the kprobe backend, with --detail exact"),
+	[VML_CAP_NAMES] = TEXT("names", "reading strings of the kernel", "names of files and cgroups",
+			       "no lockdown=confidentiality"),
 	[VML_CAP_VMSTAT] = TEXT("vmstat", "the kernel's own vma_lock_* counters",
 				"nothing: they serve as a cross-check", "CONFIG_PER_VMA_LOCK_STATS"),
 };
@@ -136,7 +158,17 @@ static void from_fault_bits(struct vml_caps *c, const struct btf *btf)
 		caps_set(c, VML_CAP_FAULT_CONTEXT, VML_CAP_NO, "lock_mm_and_find_vma in kallsyms: %s", strerror(-err));
 }
 
-int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR_MAX])
+bool caps_btf_function(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+bool caps_vma_lock_is_rwsem(const struct btf *btf)
+{
+	return has_field(btf, "vm_area_struct", "vm_lock") && !has_field(btf, "vm_area_struct", "vm_refcnt");
+}
+
+int caps_from_btf(struct vml_caps *c, const char *btf_path, struct btf **ret, char error[VML_ERROR_MAX])
 {
 	const char *path = btf_path ? btf_path : CAPS_BTF_PATH;
 	struct utsname u = {};
@@ -186,7 +218,11 @@ int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR
 		caps_set(c, VML_CAP_CGROUP, VML_CAP_YES, "css_set.dfl_cgrp is in BTF");
 	else
 		caps_set(c, VML_CAP_CGROUP, VML_CAP_NO, "css_set.dfl_cgrp is not in BTF");
-	btf__free(btf);
+	if (err) {
+		btf__free(btf);
+		btf = NULL;
+	}
+	*ret = btf;
 	return err;
 }
 
@@ -209,35 +245,7 @@ void caps_from_vmstat(struct vml_caps *c)
 
 /* ---- trials */
 
-static void try_hook(struct vml_caps *c, enum vml_cap_id id, const char *name)
-{
-	struct probe_hooks *skel = probe_hooks__open();
-	struct bpf_program *p;
-	struct bpf_link *link;
-	int err;
-
-	if (!skel) {
-		caps_set(c, id, VML_CAP_UNKNOWN, "open: %s", strerror(errno));
-		return;
-	}
-	bpf_object__for_each_program(p, skel->obj)
-		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
-	err = probe_hooks__load(skel);
-	if (err) {
-		caps_set(c, id, VML_CAP_NO, "loading a program on handle_mm_fault: %s", strerror(-err));
-		goto out;
-	}
-	p = bpf_object__find_program_by_name(skel->obj, name);
-	link = bpf_program__attach(p);
-	if (!link) {
-		caps_set(c, id, VML_CAP_NO, "attaching a program to handle_mm_fault: %s", strerror(errno));
-		goto out;
-	}
-	caps_set(c, id, VML_CAP_YES, "a program attached to handle_mm_fault");
-	bpf_link__destroy(link);
-out:
-	probe_hooks__destroy(skel);
-}
+#define TRIED "lock_mm_and_find_vma"
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -247,13 +255,90 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-void caps_try_hooks(struct vml_caps *c)
+/* One program of the trial object, loaded; NULL: @ret_err says why. */
+static struct probe_hooks *load_trial(const char *name, struct bpf_program **ret, int *ret_err)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = CAPS_BTF_PATH);
 	libbpf_print_fn_t before = libbpf_set_print(quiet);
+	struct probe_hooks *skel = probe_hooks__open_opts(&opts);
+	struct bpf_program *p;
 
-	try_hook(c, VML_CAP_FENTRY, "probe_fentry");
-	try_hook(c, VML_CAP_KPROBE, "probe_kprobe");
+	*ret_err = skel ? 0 : -errno;
+	if (skel) {
+		bpf_object__for_each_program(p, skel->obj)
+			bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
+		*ret_err = probe_hooks__load(skel);
+		*ret = bpf_object__find_program_by_name(skel->obj, name);
+	}
 	libbpf_set_print(before);
+	if (*ret_err && skel) {
+		probe_hooks__destroy(skel);
+		skel = NULL;
+	}
+	return skel;
+}
+
+static int attach_trial(struct bpf_program *p, bool multi)
+{
+	const char *target = TRIED;
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .syms = &target, .cnt = 1);
+	libbpf_print_fn_t before = libbpf_set_print(quiet);
+	struct bpf_link *link;
+	int err;
+
+	link = multi ? bpf_program__attach_kprobe_multi_opts(p, NULL, &opts) : bpf_program__attach(p);
+	err = link ? 0 : -errno;
+	bpf_link__destroy(link);
+	libbpf_set_print(before);
+	return err;
+}
+
+/* True when a program called @name could be attached; else @id says why not. */
+static bool try_attach(struct vml_caps *c, enum vml_cap_id id, const char *name, bool multi)
+{
+	const char *what = multi ? "kprobe.multi" : c->cap[id].name;
+	struct bpf_program *p = NULL;
+	struct probe_hooks *skel;
+	int err;
+
+	skel = load_trial(name, &p, &err);
+	if (!skel) {
+		caps_set(c, id, VML_CAP_NO, "loading a %s program on " TRIED ": %s", what, strerror(-err));
+		return false;
+	}
+	err = attach_trial(p, multi);
+	probe_hooks__destroy(skel);
+	if (err)
+		caps_set(c, id, VML_CAP_NO, "attaching a %s program to " TRIED ": %s", what, strerror(-err));
+	else
+		caps_set(c, id, VML_CAP_YES, "a %s program attached to " TRIED, what);
+	return !err;
+}
+
+void caps_try_fentry(struct vml_caps *c)
+{
+	try_attach(c, VML_CAP_FENTRY, "probe_fentry", false);
+}
+
+void caps_try_kprobe(struct vml_caps *c, bool *ret_multi)
+{
+	*ret_multi = !try_attach(c, VML_CAP_KPROBE, "probe_kprobe", false) &&
+		     try_attach(c, VML_CAP_KPROBE, "probe_kprobe_multi", true);
+}
+
+void caps_try_names(struct vml_caps *c)
+{
+	struct bpf_program *p;
+	struct probe_hooks *skel;
+	int err;
+
+	skel = load_trial("probe_names", &p, &err);
+	if (skel)
+		caps_set(c, VML_CAP_NAMES, VML_CAP_YES, "a program with bpf_probe_read_kernel loaded");
+	else
+		caps_set(c, VML_CAP_NAMES, VML_CAP_NO, "loading a program with bpf_probe_read_kernel: %s",
+			 strerror(-err));
+	probe_hooks__destroy(skel);
 }
 
 /* ---- what to say when bpf(2) refuses */

@@ -4,10 +4,12 @@
 /*
  * Inside src/collect: from maps to a snapshot.  Nothing here is seen outside.
  *
- *	caps.c     what the host offers           session.c  load, attach, detach
+ *	caps.c     what the host offers           session.c  choose a backend, load, detach
+ *	hooks.c    every program: what it shows, and attaching it
  *	maps.c     reading maps and the iterator  table.c    rows that only grow
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
- *	live.c     the source: one pass            fill.c   tables to snapshot
+ *	live.c     the source: one pass            missed.c  threads whose end was not seen
+ *	fill.c     tables to snapshot
  *
  * Why rows only grow: a pass reads the maps first and the threads afterwards,
  * and a thread that ends in between is in neither; so what is read is never
@@ -28,6 +30,7 @@
 
 struct vmalock_bpf;
 struct bpf_link;
+struct btf;
 
 /* ---- caps.c */
 
@@ -41,28 +44,66 @@ __attribute__((format(printf, 4, 5))) void caps_set(struct vml_caps *c, enum vml
 /*
  * What BTF alone tells.  @btf_path NULL: the running kernel's.  The errors of
  * vml_live_open(); -EOPNOTSUPP when a kernel without mmap_lock tracepoints.
+ * @ret: the types, for btf__free(); NULL on error.
  */
-int caps_from_btf(struct vml_caps *c, const char *btf_path, char error[VML_ERROR_MAX]);
-/* Trials that are only interesting to doctor: trampolines and kprobes. */
-void caps_try_hooks(struct vml_caps *c);
+int caps_from_btf(struct vml_caps *c, const char *btf_path, struct btf **ret, char error[VML_ERROR_MAX]);
+bool caps_btf_function(const struct btf *btf, const char *name);
+/* Before 6.15: write locks of VMAs are seen by the contention tracepoints. */
+bool caps_vma_lock_is_rwsem(const struct btf *btf);
+/*
+ * What only a trial tells: trampolines, kprobes and whether strings of the
+ * kernel may be read.  Each loads and attaches a program of its own, once.
+ */
+void caps_try_fentry(struct vml_caps *c);
+/*
+ * @ret_multi: only kprobe.multi can be attached (lockdown=confidentiality).  It is
+ * the cheaper one, but the second choice: a 7.3 kernel of a small configuration
+ * jumped to NULL when a function got its second kprobe.multi.
+ */
+void caps_try_kprobe(struct vml_caps *c, bool *ret_multi);
+void caps_try_names(struct vml_caps *c);
 void caps_from_vmstat(struct vml_caps *c);
 /* Fills @error for a failed bpf(2): which privilege is missing, or what refuses. */
 int caps_explain(int err, const char *what, char error[VML_ERROR_MAX]);
 
 /* ---- session.c */
 
+#define HOOKS_MAX 64
+
+enum backend { BACKEND_TRACEPOINT, BACKEND_FENTRY, BACKEND_KPROBE, NBACKENDS };
+
 struct session {
+	struct btf *btf; /* while it is being opened */
 	struct vmalock_bpf *skel;
-	struct bpf_link *iter_link, *link[16];
+	struct bpf_link *iter_link, *link[HOOKS_MAX];
+	struct bpf_link **perf_link; /* one a CPU */
+	size_t nperf;
+	bool dropped[HOOKS_MAX]; /* programs that do not load here */
+	enum backend backend;
+	bool exact; /* the exact detail */
+	bool multi; /* kprobes are kprobe.multi */
+	bool fault_tracepoint; /* the kernel has page_fault_user */
 	int iter_fd; /* of iter_link */
 	struct vml_caps caps;
 };
 
-/* Loads, attaches what can be attached, enables counting. */
+/* Chooses a backend, loads, attaches what can be attached, enables counting. */
 int session_open(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX]);
 void session_close(struct session *s);
+/* What the faults are begun by when no tracepoint does it: the handler (fentry, kprobe). */
+bool session_faults_by_handler(const struct session *s);
 /* Recursion misses of each program: @each(name, count). */
 int session_misses(const struct session *s, void (*each)(void *arg, const char *program, uint64_t n), void *arg);
+
+/* ---- hooks.c */
+
+/* Tells libbpf which programs to load, and how kprobes attach. */
+void hooks_choose(struct session *s);
+/* The program called @name does not load: go on without it, and without what it shows. False: unknown. */
+bool hooks_drop(struct session *s, const char *name, int err);
+/* Attaches what was loaded. -EOPNOTSUPP when nothing is left of the backend. */
+int hooks_attach(struct session *s);
+void hooks_detach(struct session *s);
 
 /* ---- maps.c */
 
@@ -73,8 +114,9 @@ int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, 
 int tasks_each(int iter_fd,
 	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
 	       void *arg);
-/* Sum over CPUs of all counters. */
+/* Sum over CPUs of all counters / of the lookups of each caller. */
 int counters_read(int fd, uint64_t sum[VML_NCOUNTERS]);
+int lookups_read(int fd, struct vml_lookups sum[VML_NCALLERS]);
 /* Memory of all maps of the session, in bytes; 0 when unknown. */
 uint64_t maps_bytes(const struct session *s);
 
@@ -82,26 +124,33 @@ uint64_t maps_bytes(const struct session *s);
 
 /* What rows are made of; metrics follow from these. */
 enum base {
-	BASE_HITS, /* user faults less fallbacks */
-	BASE_FALLBACKS, /* of user faults */
-	BASE_KERNEL,
+	BASE_HITS, /* user faults less the three below */
+	BASE_FALLBACKS, /* of user faults: abort or retry, unknown which */
+	BASE_ABORTS,
+	BASE_RETRIES,
 	BASE_BYPASSES,
+	BASE_UNSERVED, /* kernel faults less bypasses */
+	BASE_MISSES,
 	BASE_LOCK_EVENTS,
 	BASE_LOCK_FAILED,
-	BASE_SUM_NS, /* VML_NLOCKSTATS of them */
-	NBASE = BASE_SUM_NS + VML_NLOCKSTATS,
+	BASE_WRITE_READERS,
+	BASE_SUM_NS, /* by enum vml_time */
+	NBASE = BASE_SUM_NS + VML_NTIMES,
 };
 
-/* Cells: histogram buckets, then reasons; modulo 2^32 in BPF, extended here. */
-#define CELL(lockstat, bucket) ((lockstat)*VML_HIST_BUCKETS + (bucket))
-#define CELL_REASON(reason) (VML_NLOCKSTATS * VML_HIST_BUCKETS + (reason))
-#define NCELLS CELL_REASON(VML_NREASONS)
+/*
+ * Cells: reasons, then histogram buckets; modulo 2^32 in BPF, extended here.
+ * Threads and VMAs have only the first NCELLS_LOCKS.
+ */
+#define CELL_REASON(cause) (cause)
+#define CELL(time, bucket) (VML_NCAUSES + (time)*VML_HIST_BUCKETS + (bucket))
+#define NCELLS_LOCKS CELL(VML_NLOCKSTATS, 0)
+#define NCELLS CELL(VML_NTIMES, 0)
 
-/* One reading, dense. */
+/* One reading; its cells are apart, as not all have as many. */
 struct reading {
 	uint64_t base[NBASE];
-	uint64_t max_ns[VML_NLOCKSTATS];
-	uint32_t cell[NCELLS];
+	uint64_t max_ns[VML_NTIMES];
 };
 
 struct cell {
@@ -113,16 +162,12 @@ struct cell {
 struct item {
 	struct vml_id id; /* first: the order of the table */
 	uint64_t base[NBASE];
-	uint64_t max_ns[VML_NLOCKSTATS];
+	uint64_t max_ns[VML_NTIMES];
 	struct cell *cell; /* sorted by index */
 	uint32_t ncells;
 	uint32_t seen; /* pass that saw it last */
 	uint32_t changed; /* pass that changed it last */
 	uint32_t uid, ns_pid, threads;
-	uint32_t live; /* processes: threads with storage, as BPF counts them */
-	uint32_t alive; /* processes: threads that this pass saw */
-	uint32_t lost; /* processes: threads known to have ended unseen */
-	uint64_t complete_ns; /* processes: when no thread was missing for the last time */
 	bool gone; /* nothing will be added any more */
 	bool reported; /* was shown as exited */
 	char *comm, *cgroup; /* clean; NULL: not yet known */
@@ -130,7 +175,15 @@ struct item {
 	struct vml_area area; /* VMAs; the name belongs to the entry */
 	char *name;
 	uint64_t name_cookie;
-	struct reading *reading; /* of this pass, not yet settled; NULL: none */
+	/* VMAs and processes: this pass's, not yet settled; the cells of processes: [NCELLS] */
+	struct reading *reading;
+	uint32_t *reading_cell;
+	/* processes: threads (missed.c) */
+	uint32_t live; /* with storage, as BPF counts them */
+	uint32_t alive; /* that this pass saw */
+	uint32_t lost; /* whose end was not seen */
+	uint32_t missing; /* fewest that were missing since missing_ns */
+	uint64_t missing_ns; /* since when some are missing; 0: none is */
 };
 
 struct table {
@@ -142,7 +195,7 @@ struct table {
 struct tables {
 	struct table processes, threads, vmas;
 	struct item retired; /* sums of processes whose rows are gone */
-	uint64_t exits_missed; /* threads that ended unseen */
+	uint64_t exits_missed; /* threads whose end was not seen */
 	uint64_t map_bytes;
 };
 
@@ -153,17 +206,37 @@ void table_remove(struct table *t, struct item *e);
 void table_free(struct table *t);
 /* In order of identity. @each must not add or remove. */
 void table_walk(const struct table *t, void (*each)(struct item *e, void *arg), void *arg);
-/* Raises @e to @r.  Cells only when @cells. -ENOMEM */
-int item_raise(struct item *e, const struct reading *r, bool cells, uint32_t pass);
+
+/* Raises @e to @r. */
+void item_raise(struct item *e, const struct reading *r, uint32_t pass);
+/* Raises the first @n cells of @e to @cell. -ENOMEM */
+int item_raise_cells(struct item *e, const uint32_t *cell, uint32_t n, uint32_t pass);
+/* Makes e->reading, and e->reading_cell when @cells, for this pass. -ENOMEM */
+int item_read(struct item *e, bool cells);
+/* Raises @e to its reading, which is over then. -ENOMEM */
+int item_settle(struct item *e, uint32_t pass);
 /* Adds the counts of @e, whose row goes, to @sum. -ENOMEM */
 int item_retire(struct item *sum, const struct item *e);
-/* Adds the newest raw cells of @e to @r: what its histograms are now. */
-void item_add_cells(const struct item *e, struct reading *r);
+/* Adds the newest raw cells of @e to @cell[NCELLS]: what its histograms are now. */
+void item_add_cells(const struct item *e, uint32_t *cell);
 
 void reading_add_counts(struct reading *r, const struct vml_counts *c);
 void reading_add_record(struct reading *r, const struct vml_task_record *t);
-void reading_add_hist(struct reading *r, const __u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS]);
-void reading_add_reasons(struct reading *r, const __u32 *reason);
+/* @first: what lock[0] is, an enum vml_time. */
+void reading_add_times(struct reading *r, uint32_t first, const struct vml_lock_sum *lock, size_t n);
+void cells_add_hists(uint32_t *cell, uint32_t first, const __u32 (*hist)[VML_HIST_BUCKETS], size_t n);
+void cells_add_reasons(uint32_t *cell, const __u32 reason[VML_NCAUSES]);
+
+struct vml_id id_of_process(const struct vml_proc_key *k);
+struct vml_id id_of_vma(const struct vml_vma_key *k);
+
+/* ---- missed.c */
+
+/* A thread that is neither alive nor freed for so long was freed unseen. */
+#define LOST_NS 5000000000ULL
+
+/* After a pass: how many threads of process @p are newly known to have ended unseen; p->lost has all of them. */
+uint32_t missed_exits(struct item *p, uint64_t now);
 
 /* ---- identity.c: hostile text becomes clean here */
 

@@ -22,45 +22,69 @@ struct fill {
 static void values(uint64_t value[VML_NMETRICS], const uint64_t base[NBASE])
 {
 	const uint64_t *sum = &base[BASE_SUM_NS];
+	uint64_t slow = base[BASE_FALLBACKS] + base[BASE_ABORTS] + base[BASE_RETRIES];
 
 	value[VML_HITS] = base[BASE_HITS];
-	value[VML_FAULTS_USER] = base[BASE_HITS] + base[BASE_FALLBACKS];
-	value[VML_FAULTS_KERNEL] = base[BASE_KERNEL];
+	value[VML_ABORTS] = base[BASE_ABORTS];
+	value[VML_RETRIES] = base[BASE_RETRIES];
+	value[VML_MISSES] = base[BASE_MISSES];
+	value[VML_FAULTS_USER] = base[BASE_HITS] + slow;
+	value[VML_FAULTS_KERNEL] = base[BASE_BYPASSES] + base[BASE_UNSERVED];
 	value[VML_FAULTS] = value[VML_FAULTS_USER] + value[VML_FAULTS_KERNEL];
 	value[VML_BYPASSES] = base[BASE_BYPASSES];
-	value[VML_FALLBACKS] = base[BASE_FALLBACKS] + base[BASE_BYPASSES];
+	value[VML_FALLBACKS] = slow + base[BASE_BYPASSES];
 	value[VML_MMAP_READ_WAIT_NS] = sum[VML_MMAP_READ_WAIT];
 	value[VML_MMAP_WRITE_WAIT_NS] = sum[VML_MMAP_WRITE_WAIT];
 	value[VML_WAIT_NS] = sum[VML_MMAP_READ_WAIT] + sum[VML_MMAP_WRITE_WAIT];
 	value[VML_MMAP_READ_HOLD_NS] = sum[VML_MMAP_READ_HOLD];
 	value[VML_MMAP_WRITE_HOLD_NS] = sum[VML_MMAP_WRITE_HOLD];
 	value[VML_LOCK_FAILED] = base[BASE_LOCK_FAILED];
+	value[VML_VMA_WRITE_WAIT_NS] = sum[VML_VMA_WRITE_WAIT];
+	value[VML_VMA_WRITE_READERS] = base[BASE_WRITE_READERS];
+	value[VML_SERVE_NS] = sum[VML_SERVE_HIT] + sum[VML_SERVE_RETRY] + sum[VML_SERVE_ABORT] + sum[VML_SERVE_BYPASS];
+	value[VML_USERFAULTFD_NS] = sum[VML_IN_USERFAULTFD];
+	value[VML_PAGE_IO_NS] = sum[VML_IN_PAGE_IO];
+}
+
+/* The cells from @first on, @n at most, as a tally; *@at is where they begin, and is moved behind them. */
+static int range(struct vml_arena *a, const struct item *e, uint32_t *at, uint32_t first, uint32_t n,
+		 struct vml_tally *ret)
+{
+	struct vml_cell *cell = NULL;
+	uint32_t end = *at, used = 0;
+
+	while (end < e->ncells && e->cell[end].index < first + n)
+		used += e->cell[end++].sum != 0;
+	if (used) {
+		cell = vml_arena_alloc(a, used * sizeof(*cell));
+		if (!cell)
+			return -ENOMEM;
+	}
+	*ret = (struct vml_tally){ .n = used, .cell = cell };
+	for (; *at < end; ++*at)
+		if (e->cell[*at].sum)
+			*cell++ = (struct vml_cell){ .index = e->cell[*at].index - first, .count = e->cell[*at].sum };
+	return 0;
 }
 
 static int cells(struct vml_arena *a, const struct item *e, struct vml_hist hist[VML_HISTS], struct vml_tally *reasons)
 {
-	uint64_t dense[NCELLS] = {}, reason[VML_NREASONS * 2] = {};
-	int err;
+	uint32_t at = 0;
+	int err = range(a, e, &at, CELL_REASON(0), VML_NCAUSES, reasons);
 
-	for (uint32_t i = 0; i < e->ncells; i++)
-		dense[e->cell[i].index] = e->cell[i].sum;
-	for (size_t i = 0; i < VML_NLOCKSTATS; i++) {
+	for (size_t i = 0; !err && i < VML_NTIMES; i++) {
 		struct vml_hist *h = &hist[i];
 
-		err = vml_tally_from(a, &dense[CELL(i, 0)], VML_HIST_BUCKETS, &h->bucket);
-		if (err)
-			return err;
+		err = range(a, e, &at, CELL(i, 0), VML_HIST_BUCKETS, &h->bucket);
 		h->count = vml_tally_sum(&h->bucket);
 		h->sum_ns = e->base[BASE_SUM_NS + i];
 		h->max_ns = e->max_ns[i];
 	}
-	for (size_t i = 0; i < VML_NREASONS; i++)
-		reason[VML_REASON_INDEX(i, VML_INFERRED)] = dense[CELL_REASON(i)];
-	/* what a kernel-mode fault does is known, not guessed */
-	reason[VML_REASON_INDEX(VML_KERNEL_MODE, VML_EXACT)] = dense[CELL_REASON(VML_KERNEL_MODE)];
-	reason[VML_REASON_INDEX(VML_KERNEL_MODE, VML_INFERRED)] = 0;
-	return vml_tally_from(a, reason, VML_NREASONS * 2, reasons);
+	return err;
 }
+
+_Static_assert(VML_HISTS == VML_NTIMES, "snapshot.h has the histograms of abi.h");
+_Static_assert(VML_CAUSE(VML_BUSY, 1) == VML_REASON_INDEX(VML_BUSY, VML_EXACT), "one index of reasons");
 
 static const char *text(struct vml_arena *a, const char *s)
 {
@@ -124,7 +148,7 @@ static int fill_scope(struct fill *f, enum vml_scope scope, const struct table *
 static int fill_sums(struct vml_snapshot *s, const struct item *retired)
 {
 	const struct vml_rows *p = &s->rows[VML_PROCESS];
-	uint64_t dense[VML_HIST_BUCKETS], reasons[VML_NREASONS * 2] = {};
+	uint64_t dense[VML_HIST_BUCKETS], reasons[VML_NCAUSES] = {};
 	struct vml_hist gone[VML_HISTS] = {};
 	struct vml_tally gone_reasons = {};
 	int err;
@@ -152,15 +176,22 @@ static int fill_sums(struct vml_snapshot *s, const struct item *retired)
 		for (uint32_t c = 0; c < x->n; c++)
 			reasons[x->cell[c].index] += x->cell[c].count;
 	}
-	return err ? err : vml_tally_from(s->arena, reasons, VML_NREASONS * 2, &s->reasons);
+	return err ? err : vml_tally_from(s->arena, reasons, VML_NCAUSES, &s->reasons);
 }
 
 /* ---- what is known */
 
+static uint64_t bit_if(const struct vml_caps *c, enum vml_cap_id cap, enum vml_metric m)
+{
+	return vml_caps_has(c, cap) ? VML_METRIC_BIT(m) : 0;
+}
+
 static void fill_have(struct vml_snapshot *s, const struct vml_caps *c)
 {
 	bool user = vml_caps_has(c, VML_CAP_FAULTS_USER), kernel = vml_caps_has(c, VML_CAP_FAULTS_KERNEL);
-	bool fallbacks = user && vml_caps_has(c, VML_CAP_PER_VMA_LOCK) && vml_caps_has(c, VML_CAP_FAULT_CONTEXT);
+	bool outcome = vml_caps_has(c, VML_CAP_OUTCOME);
+	bool fallbacks =
+		user && vml_caps_has(c, VML_CAP_PER_VMA_LOCK) && (outcome || vml_caps_has(c, VML_CAP_FAULT_CONTEXT));
 	uint64_t have = VML_METRIC_BIT(VML_WAIT_NS) | VML_METRIC_BIT(VML_MMAP_READ_WAIT_NS);
 
 	if (user)
@@ -173,11 +204,38 @@ static void fill_have(struct vml_snapshot *s, const struct vml_caps *c)
 		have |= VML_METRIC_BIT(VML_HITS);
 	if (fallbacks && kernel)
 		have |= VML_METRIC_BIT(VML_FALLBACKS);
+	have |= bit_if(c, VML_CAP_OUTCOME, VML_ABORTS) | bit_if(c, VML_CAP_OUTCOME, VML_RETRIES) |
+		bit_if(c, VML_CAP_MISSES, VML_MISSES) | bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_WAIT_NS) |
+		bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_READERS);
 	s->have[VML_VMA] = vml_caps_has(c, VML_CAP_VMA_IDENTITY) && user ? have : 0;
 	have |= VML_METRIC_BIT(VML_MMAP_WRITE_WAIT_NS) | VML_METRIC_BIT(VML_MMAP_READ_HOLD_NS) |
 		VML_METRIC_BIT(VML_MMAP_WRITE_HOLD_NS) | VML_METRIC_BIT(VML_LOCK_FAILED);
-	s->have[VML_PROCESS] = s->have[VML_THREAD] = have;
+	s->have[VML_THREAD] = have;
+	s->have[VML_PROCESS] = have | bit_if(c, VML_CAP_SERVE_TIME, VML_SERVE_NS) |
+			       bit_if(c, VML_CAP_USERFAULTFD_TIME, VML_USERFAULTFD_NS) |
+			       bit_if(c, VML_CAP_PAGE_IO_TIME, VML_PAGE_IO_NS);
 	s->have_reasons = fallbacks && vml_caps_has(c, VML_CAP_VMA_IDENTITY);
+}
+
+/* ---- who looks VMAs up */
+
+static int fill_lookups(struct vml_snapshot *s, const struct session *session)
+{
+	struct vml_lookups sum[VML_NCALLERS];
+	int err;
+
+	if (!vml_caps_has(&session->caps, VML_CAP_LOOKUPS))
+		return 0;
+	err = lookups_read(bpf_map__fd(session->skel->maps.lookups), sum);
+	if (err)
+		return err;
+	s->lookup = vml_arena_alloc(s->arena, VML_NCALLERS * sizeof(*s->lookup));
+	if (!s->lookup)
+		return -ENOMEM;
+	for (size_t i = 0; i < VML_NCALLERS; i++)
+		s->lookup[i] = (struct vml_lookup){ vml_caller_name(i), sum[i].lookups, sum[i].aborts, sum[i].misses };
+	s->nlookup = VML_NCALLERS;
+	return 0;
 }
 
 /* ---- losses */
@@ -201,9 +259,14 @@ static const struct {
 	[VML_LOSS_KERNEL_FAULT_UNSERVED] = { "kernel_fault_unserved", "Kernel-mode faults that never took mmap_lock." },
 	[VML_LOSS_MAX_RACE] = { "max_race", "Maxima given up under contention." },
 	[VML_LOSS_EXEC_MIXED] = { "exec_mixed", "Execs whose earlier numbers stayed with the new program." },
+	[VML_LOSS_RETURN_UNSEEN] = { "return_unseen",
+				     "Functions whose return was not seen: too many were running at once." },
+	[VML_LOSS_FAULT_UNSEEN] = { "fault_unseen", "Fallbacks and bypasses of faults that were not seen to begin." },
+	[VML_LOSS_TIME_MAP_FULL] = { "time_map_full", "Durations of faults without room for their process." },
 };
 
 #define MISSES "recursion_misses_"
+#define PROGRAMS_MAX 64
 
 struct misses {
 	struct vml_snapshot *s;
@@ -229,7 +292,7 @@ static void add_miss(void *arg, const char *program, uint64_t n)
 static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS],
 		       uint64_t exits_missed)
 {
-	struct misses m = { .s = s, .room = VML_NLOSS + 1 + 16 };
+	struct misses m = { .s = s, .room = VML_NLOSS + 1 + PROGRAMS_MAX };
 	int err;
 
 	s->loss = vml_arena_alloc(s->arena, m.room * sizeof(*s->loss));
@@ -237,10 +300,11 @@ static int fill_losses(struct vml_snapshot *s, const struct session *session, co
 		return -ENOMEM;
 	for (size_t i = 0; i < VML_NLOSS; i++)
 		s->loss[s->nloss++] = (struct vml_loss){ causes[i].cause, causes[i].help, counter[i] };
-	s->loss[s->nloss++] =
-		(struct vml_loss){ "exits_missed",
-				   "Threads that ended unseen: what they counted since the last interval is missing.",
-				   exits_missed };
+	s->loss[s->nloss++] = (struct vml_loss){
+		"exits_missed",
+		"Threads whose end was not seen: what they did with mmap_lock while they exited is missing.",
+		exits_missed
+	};
 	err = session_misses(session, add_miss, &m);
 	return err ? err : m.err;
 }
@@ -272,13 +336,15 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 		err = counters_read(bpf_map__fd(session->skel->maps.counters), counter);
 	if (!err)
 		err = fill_losses(s, session, counter, t->exits_missed);
+	if (!err)
+		err = fill_lookups(s, session);
 	if (err)
 		return err;
 	values(s->total, total);
 	self_read(&s->self);
 	s->self.from_bpf = true;
 	s->self.foreign_mmap_locks = counter[VML_COUNTER_FOREIGN];
-	s->self.bpf_runs = total[BASE_HITS] + total[BASE_FALLBACKS] + total[BASE_KERNEL] + total[BASE_LOCK_EVENTS];
+	s->self.bpf_runs = s->total[VML_FAULTS] + total[BASE_LOCK_EVENTS];
 	s->self.map_bytes = t->map_bytes + t->threads.n * sizeof(struct vml_thread);
 	return 0;
 }

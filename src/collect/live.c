@@ -2,8 +2,16 @@
 /*
  * The live source: one pass over maps and threads, one snapshot.
  *
- * Order of a pass, for the reason given in collect.h: rows of VMAs, rows of
- * processes, threads, records of threads that ended.
+ * Order of a pass: rows of processes, rows of VMAs, threads, records of threads
+ * that ended.  What moves must be looked for where it goes to before it is looked
+ * for where it comes from, or it is seen twice; missed once, it is there in the
+ * next pass (collect.h):
+ *	threads after processes	an exiting thread adds its numbers to its process
+ *	threads after VMAs	a thread adds what is pending to the row of its VMA
+ *	VMAs after processes	a process that is seen as exited had given all to its
+ *				VMAs before; the rows, shown for the last time, are complete
+ * A process is the sum of its row and of its threads, a VMA that of its row and
+ * of what is pending; so their readings wait in the entry until all are seen.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,12 +27,7 @@
 
 /* Rows of VMAs that did not change for so many passes make room when the map is nearly full. */
 #define IDLE_PASSES 60
-/*
- * A thread that is neither alive nor reported dead for so long ended unseen.
- * Seen while other programs attached to sched_process_free and detached from it:
- * for some threads that ended in that moment nobody was called.
- */
-#define LOST_NS 5000000000ULL
+/* A thread that was not seen for so many passes is gone: the ring had no room for its record. */
 #define LOST_PASSES 5
 
 struct live {
@@ -43,11 +46,6 @@ static struct live *to_live(struct vml_source *s)
 	return (struct live *)s;
 }
 
-static struct vml_id process_id(const struct vml_proc_key *k)
-{
-	return (struct vml_id){ .pid = k->pid, .exec = k->exec, .start_ns = k->start_ns };
-}
-
 static struct vml_proc_key process_key(const struct vml_id *id)
 {
 	return (struct vml_proc_key){ .pid = id->pid, .exec = id->exec, .start_ns = id->start_ns };
@@ -58,64 +56,12 @@ static bool is_untracked(const struct vml_id *id)
 	return !id->pid && !id->start_ns;
 }
 
-/*
- * A process is the sum of its row in the map and of its threads, so its reading
- * waits in the entry until all are seen.
- */
-static struct reading *pending_reading(struct live *l, struct item *e)
+/* The entry, made when it is new, and its reading of this pass. NULL: out of memory. */
+static struct item *entry(struct table *t, const struct vml_id *id, bool cells)
 {
-	if (!e->reading)
-		e->reading = calloc(1, sizeof(*e->reading));
-	if (!e->reading)
-		l->err = -ENOMEM;
-	return e->reading;
-}
+	struct item *e = table_get(t, id);
 
-/* ---- reading: VMAs */
-
-static int read_vma(void *arg, const void *key, const void *value)
-{
-	const struct vml_vma_key *k = key;
-	const struct vml_vma_value *v = value;
-	struct vml_id id = process_id(&k->proc);
-	struct live *l = arg;
-	struct reading *r;
-	struct item *e;
-
-	id.anchor = k->anchor;
-	e = table_get(&l->t.vmas, &id);
-	if (!e)
-		return -ENOMEM;
-	r = pending_reading(l, e);
-	if (!r)
-		return -ENOMEM;
-	reading_add_counts(r, &v->count);
-	r->base[BASE_SUM_NS + VML_MMAP_READ_WAIT] += v->wait.sum_ns;
-	r->max_ns[VML_MMAP_READ_WAIT] = v->wait.max_ns;
-	for (size_t i = 0; i < VML_HIST_BUCKETS; i++)
-		r->cell[CELL(VML_MMAP_READ_WAIT, i)] = v->wait_hist[i];
-	reading_add_reasons(r, v->reason);
-	return identity_area(e, bpf_map__fd(l->session.skel->maps.files), v);
-}
-
-/* What a thread has counted in its current VMA and not yet added to the row. */
-static int add_pending(struct live *l, const struct vml_task_record *t)
-{
-	struct vml_id id = process_id(&t->row.proc);
-	struct reading *r;
-	struct item *e;
-
-	id.anchor = t->row.anchor;
-	if (!id.anchor)
-		return 0;
-	e = table_find(&l->t.vmas, &id);
-	if (!e) /* the row is younger than this pass's look at the map */
-		return 0;
-	r = pending_reading(l, e);
-	if (!r)
-		return -ENOMEM;
-	reading_add_counts(r, &t->pending);
-	return 0;
+	return e && !item_read(e, cells) ? e : NULL;
 }
 
 /* ---- reading: processes */
@@ -137,33 +83,25 @@ static int set_cgroup(struct live *l, struct item *e, uint64_t id)
 
 static int read_process(void *arg, const void *key, const void *value)
 {
+	const struct vml_id id = id_of_process(key);
 	const struct vml_proc_value *v = value;
-	struct vml_id id = process_id(key);
 	struct live *l = arg;
-	struct reading *r;
 	struct item *e;
 	int err;
 
-	e = table_get(&l->t.processes, &id);
+	e = entry(&l->t.processes, &id, true);
 	if (!e)
 		return -ENOMEM;
-	r = pending_reading(l, e);
-	if (!r)
-		return -ENOMEM;
-	reading_add_counts(r, &v->count);
-	r->base[BASE_LOCK_EVENTS] += v->lock_events;
-	r->base[BASE_LOCK_FAILED] += v->lock_failed;
-	for (size_t i = 0; i < VML_NLOCKSTATS; i++) {
-		r->base[BASE_SUM_NS + i] += v->lock[i].sum_ns;
-		r->max_ns[i] = v->lock[i].max_ns;
-	}
-	reading_add_hist(r, v->hist);
-	reading_add_reasons(r, v->reason);
-	if (!e->complete_ns)
-		e->complete_ns = l->now;
+	reading_add_counts(e->reading, &v->count);
+	e->reading->base[BASE_LOCK_EVENTS] += v->lock_events;
+	e->reading->base[BASE_LOCK_FAILED] += v->lock_failed;
+	e->reading->base[BASE_WRITE_READERS] += v->write_readers;
+	reading_add_times(e->reading, 0, v->lock, VML_NLOCKSTATS);
+	cells_add_hists(e->reading_cell, 0, v->hist, VML_NLOCKSTATS);
+	cells_add_reasons(e->reading_cell, v->reason);
 	e->live = v->live;
 	e->alive = 0;
-	e->gone = v->exited && (!v->live || l->now - e->complete_ns > LOST_NS);
+	e->gone = v->exited && v->live <= e->lost;
 	e->threads = 0;
 	if (e->seen && !e->gone)
 		return 0; /* its threads know better */
@@ -173,12 +111,74 @@ static int read_process(void *arg, const void *key, const void *value)
 	return err ? err : set_cgroup(l, e, v->cgroup_id);
 }
 
+/* What only processes have; their rows are there already. */
+static int read_times(void *arg, const void *key, const void *value)
+{
+	const struct vml_id id = id_of_process(key);
+	const struct vml_times_value *v = value;
+	struct live *l = arg;
+	struct item *e;
+
+	e = table_find(&l->t.processes, &id);
+	if (!e) /* younger than this pass's look at the processes */
+		return 0;
+	if (item_read(e, true))
+		return -ENOMEM;
+	reading_add_times(e->reading, VML_NLOCKSTATS, v->sum, VML_NPROCTIMES);
+	cells_add_hists(e->reading_cell, VML_NLOCKSTATS, v->hist, VML_NPROCTIMES);
+	return 0;
+}
+
+/* ---- reading: VMAs */
+
+static int read_vma(void *arg, const void *key, const void *value)
+{
+	const struct vml_id id = id_of_vma(key);
+	const struct vml_vma_value *v = value;
+	uint32_t cell[NCELLS_LOCKS] = {};
+	struct live *l = arg;
+	struct item *e;
+	int err;
+
+	e = entry(&l->t.vmas, &id, false);
+	if (!e)
+		return -ENOMEM;
+	reading_add_counts(e->reading, &v->count);
+	reading_add_times(e->reading, VML_MMAP_READ_WAIT, &v->wait, 1);
+	reading_add_times(e->reading, VML_VMA_WRITE_WAIT, &v->write_wait, 1);
+	e->reading->base[BASE_WRITE_READERS] += v->write_readers;
+	/* its cells have no other part: no need to keep them until the end of the pass */
+	cells_add_hists(cell, VML_MMAP_READ_WAIT, &v->wait_hist, 1);
+	cells_add_hists(cell, VML_VMA_WRITE_WAIT, &v->write_wait_hist, 1);
+	cells_add_reasons(cell, v->reason);
+	err = item_raise_cells(e, cell, NCELLS_LOCKS, l->pass);
+	return err ? err : identity_area(e, bpf_map__fd(l->session.skel->maps.files), v);
+}
+
+/* What a thread has counted in its current VMA and not yet added to the row. */
+static int add_pending(struct live *l, const struct vml_task_record *t)
+{
+	struct vml_id id = id_of_vma(&t->row);
+	struct item *e;
+
+	if (!id.anchor)
+		return 0;
+	e = table_find(&l->t.vmas, &id);
+	if (!e) /* the row is younger than this pass's look at the map */
+		return 0;
+	if (item_read(e, false))
+		return -ENOMEM;
+	reading_add_counts(e->reading, &t->pending);
+	return 0;
+}
+
 /* ---- reading: threads */
 
 static int raise_thread(struct live *l, const struct vml_task_record *t, const __u32 (*hist)[VML_HIST_BUCKETS],
 			struct item **ret)
 {
-	struct vml_id id = process_id(&t->proc);
+	uint32_t cell[NCELLS_LOCKS], n = hist ? NCELLS_LOCKS : CELL(0, 0); /* reasons come first */
+	struct vml_id id = id_of_process(&t->proc);
 	struct reading r = {};
 	struct item *e;
 	int err;
@@ -189,37 +189,40 @@ static int raise_thread(struct live *l, const struct vml_task_record *t, const _
 	if (!e)
 		return -ENOMEM;
 	reading_add_record(&r, t);
-	if (hist) {
-		reading_add_hist(&r, hist);
-		reading_add_reasons(&r, t->reason);
-	}
+	memset(cell, 0, n * sizeof(*cell));
+	cells_add_reasons(cell, t->reason);
+	if (hist)
+		cells_add_hists(cell, 0, hist, VML_NLOCKSTATS);
 	e->uid = t->uid;
 	e->ns_pid = t->ns_pid;
 	e->gone = t->exited;
+	item_raise(e, &r, l->pass);
 	err = identity_text(&e->comm, t->comm, sizeof(t->comm));
-	if (!err)
-		err = item_raise(e, &r, hist != NULL, l->pass);
 	*ret = e;
-	return err;
+	return err ? err : item_raise_cells(e, cell, n, l->pass);
 }
 
 static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (*hist)[VML_HIST_BUCKETS])
 {
-	struct vml_id id = process_id(&t->proc);
+	const struct vml_id id = id_of_process(&t->proc);
 	struct item *thread, *process;
 	struct live *l = arg;
-	struct reading *r;
 	int err;
 
+	if (t->folded) {
+		process = table_find(&l->t.processes, &id);
+		if (process)
+			process->alive++;
+		return 0;
+	}
 	err = raise_thread(l, t, hist, &thread);
 	if (err)
 		return err;
-	process = table_get(&l->t.processes, &id);
-	r = process ? pending_reading(l, process) : NULL;
-	if (!r)
+	process = entry(&l->t.processes, &id, true);
+	if (!process)
 		return -ENOMEM;
-	reading_add_record(r, t);
-	item_add_cells(thread, r);
+	reading_add_record(process->reading, t);
+	item_add_cells(thread, process->reading_cell);
 	process->gone = false;
 	process->alive++;
 	process->uid = t->uid;
@@ -233,43 +236,27 @@ static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (
 
 static int read_exit(void *arg, void *data, size_t size)
 {
+	struct item *thread;
 	struct live *l = arg;
-	struct item *e;
 
 	if (size >= sizeof(struct vml_task_record))
-		l->err = raise_thread(l, data, NULL, &e);
+		l->err = raise_thread(l, data, NULL, &thread);
 	return l->err;
 }
-
-/* ---- settling: readings into rows */
 
 static void settle(struct item *e, void *arg)
 {
 	struct live *l = arg;
 
-	if (!e->reading)
-		return;
 	if (!l->err)
-		l->err = item_raise(e, e->reading, true, l->pass);
-	free(e->reading);
-	e->reading = NULL;
+		l->err = item_settle(e, l->pass);
 }
 
-/*
- * Threads that BPF has storage for but nobody sees: between their end and the
- * tracepoint that folds them for a moment, and for ever when it was not called.
- */
-static void count_missing(struct item *e, void *arg)
+static void count_missed(struct item *e, void *arg)
 {
 	struct live *l = arg;
-	uint32_t missing = e->live > e->alive ? e->live - e->alive : 0;
 
-	if (missing <= e->lost) {
-		e->complete_ns = l->now;
-	} else if (l->now - e->complete_ns > LOST_NS) {
-		l->t.exits_missed += missing - e->lost;
-		e->lost = missing;
-	}
+	l->t.exits_missed += missed_exits(e, l->now);
 }
 
 /* ---- retiring: rows of what is gone, after it was shown once */
@@ -336,6 +323,7 @@ static void retire_process(struct live *l, struct item *e)
 	struct vml_proc_key key = process_key(&e->id);
 
 	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.processes), &key);
+	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.times), &key);
 	if (item_retire(&l->t.retired, e))
 		l->err = -ENOMEM;
 }
@@ -373,18 +361,22 @@ static int pass(struct live *l)
 	l->err = 0;
 	err = retire(l);
 	if (!err)
-		err = map_each(bpf_map__fd(skel->maps.vmas), sizeof(struct vml_vma_key), sizeof(struct vml_vma_value),
-			       read_vma, l);
-	if (!err)
 		err = map_each(bpf_map__fd(skel->maps.processes), sizeof(struct vml_proc_key),
 			       sizeof(struct vml_proc_value), read_process, l);
 	if (!err)
+		err = map_each(bpf_map__fd(skel->maps.vmas), sizeof(struct vml_vma_key), sizeof(struct vml_vma_value),
+			       read_vma, l);
+	if (!err)
 		err = tasks_each(l->session.iter_fd, read_thread, l);
+	if (!err)
+		err = map_each(bpf_map__fd(skel->maps.times), sizeof(struct vml_proc_key),
+			       sizeof(struct vml_times_value), read_times, l);
 	if (!err)
 		ring_buffer__consume(l->exits);
 	table_walk(&l->t.vmas, settle, l);
 	table_walk(&l->t.processes, settle, l);
-	table_walk(&l->t.processes, count_missing, l);
+	if (!err)
+		table_walk(&l->t.processes, count_missed, l);
 	return err ? err : l->err;
 }
 
@@ -467,11 +459,16 @@ int vml_live_probe(const struct vml_live_options *o, struct vml_caps *caps, char
 	struct session s;
 	int err;
 
+	bool multi;
+
 	err = session_open(&s, o, error);
 	if (!err)
 		session_close(&s);
 	caps_from_vmstat(&s.caps);
-	caps_try_hooks(&s.caps);
+	if (s.caps.cap[VML_CAP_FENTRY].state == VML_CAP_UNKNOWN)
+		caps_try_fentry(&s.caps);
+	if (s.caps.cap[VML_CAP_KPROBE].state == VML_CAP_UNKNOWN)
+		caps_try_kprobe(&s.caps, &multi);
 	*caps = s.caps;
 	return err;
 }

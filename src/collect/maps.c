@@ -106,26 +106,39 @@ int tasks_each(int iter_fd,
 	return err;
 }
 
-int counters_read(int fd, uint64_t sum[VML_NCOUNTERS])
+/* Of a per-CPU array: @n entries of @words counters each, every one summed over the CPUs. */
+static int percpu_read(int fd, uint32_t n, size_t words, void *sum)
 {
-	int cpus = libbpf_num_possible_cpus(), err;
-	uint64_t *v;
+	int cpus = libbpf_num_possible_cpus(), err = 0;
+	uint64_t *v, word;
 
 	if (cpus < 0)
 		return cpus;
-	v = calloc(cpus, sizeof(*v));
+	v = calloc(cpus, words * sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < VML_NCOUNTERS; i++) {
+	for (uint32_t i = 0; i < n && !err; i++) {
 		err = bpf_map_lookup_elem(fd, &i, v);
-		if (err)
-			break;
-		sum[i] = 0;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum[i] += v[cpu];
+		for (size_t w = 0; w < words && !err; w++) {
+			word = 0;
+			for (int cpu = 0; cpu < cpus; cpu++)
+				word += v[cpu * words + w];
+			memcpy((char *)sum + (i * words + w) * sizeof(word), &word, sizeof(word));
+		}
 	}
 	free(v);
 	return err;
+}
+
+int counters_read(int fd, uint64_t sum[VML_NCOUNTERS])
+{
+	return percpu_read(fd, VML_NCOUNTERS, 1, sum);
+}
+
+int lookups_read(int fd, struct vml_lookups sum[VML_NCALLERS])
+{
+	_Static_assert(sizeof(*sum) == 3 * sizeof(uint64_t), "counters and nothing else");
+	return percpu_read(fd, VML_NCALLERS, 3, sum);
 }
 
 uint64_t maps_bytes(const struct session *s)

@@ -6,67 +6,81 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "collect.h"
 #include "vmalock.skel.h"
 
 /*
- * Every program and the capability it gives.  A capability is there when all
- * its programs attached.
+ * libbpf explains failures at length on stderr; we have one line for them.  What
+ * is kept is the name of the program that did not load.
  */
-static const struct {
-	const char *program, *tracepoint;
-	enum vml_cap_id cap;
-} hooks[] = {
-	{ "tp_page_fault_user", "page_fault_user", VML_CAP_FAULTS_USER },
-	{ "tp_page_fault_kernel", "page_fault_kernel", VML_CAP_FAULTS_KERNEL },
-	{ "tp_mmap_lock_start_locking", "mmap_lock_start_locking", VML_CAP_MMAP_LOCK },
-	{ "tp_mmap_lock_acquire_returned", "mmap_lock_acquire_returned", VML_CAP_MMAP_LOCK },
-	{ "tp_mmap_lock_released", "mmap_lock_released", VML_CAP_MMAP_LOCK },
-	{ "tp_sched_process_exec", "sched_process_exec", VML_CAP_EXEC },
-	{ "tp_sched_process_free", "sched_process_free", VML_CAP_EXIT },
-};
-#define NHOOKS (sizeof(hooks) / sizeof(hooks[0]))
+static char culprit[64];
 
-/* libbpf explains failures at length on stderr; we have one line for them. */
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+static int listen(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
+	char line[256];
+
 	(void)level;
-	(void)fmt;
-	(void)ap;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	if (strstr(line, "BPF program load failed") || strstr(line, "failed to find kernel BTF type ID"))
+		sscanf(line, "libbpf: prog '%63[^']'", culprit);
 	return 0;
 }
 
-static int open_and_load(struct session *s, const struct vml_live_options *o, int without)
+static const char *const backend_names[NBACKENDS] = {
+	[BACKEND_TRACEPOINT] = "tracepoint",
+	[BACKEND_FENTRY] = "fentry",
+	[BACKEND_KPROBE] = "kprobe",
+};
+
+bool session_faults_by_handler(const struct session *s)
+{
+	return s->backend != BACKEND_TRACEPOINT && !s->fault_tracepoint;
+}
+
+/* ---- loading */
+
+static void set_constants(struct session *s)
+{
+	bool outcome = s->backend != BACKEND_TRACEPOINT;
+	uint64_t start = 0, end = 0;
+
+	s->skel->rodata->self_tgid = getpid();
+	s->skel->rodata->have_rdonly_cast = vml_caps_has(&s->caps, VML_CAP_VMA_IDENTITY);
+	s->skel->rodata->can_read_names = vml_caps_has(&s->caps, VML_CAP_NAMES);
+	s->skel->rodata->have_outcome = outcome;
+	s->skel->rodata->exact_detail = s->exact;
+	s->skel->rodata->faults_by_handler = session_faults_by_handler(s);
+	if (!outcome && vml_caps_has(&s->caps, VML_CAP_FAULT_CONTEXT) &&
+	    !strstr(s->caps.cap[VML_CAP_FAULT_CONTEXT].how, "in_user_fault"))
+		kallsyms_range("lock_mm_and_find_vma", &start, &end);
+	s->skel->rodata->fallback_text_start = start;
+	s->skel->rodata->fallback_text_end = end;
+}
+
+static int open_and_load(struct session *s, const struct vml_live_options *o)
 {
 	/*
 	 * Named even when it is the default: without a path libbpf looks for types that
 	 * this kernel does not have in the BTF of modules, which needs CAP_SYS_ADMIN.
 	 */
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = o->btf_path ? o->btf_path : CAPS_BTF_PATH);
-	uint64_t start = 0, end = 0;
 	int err;
 
 	s->skel = vmalock_bpf__open_opts(&opts);
 	if (!s->skel)
 		return -errno;
-	for (size_t i = 0; i < NHOOKS; i++) {
-		struct bpf_program *p = bpf_object__find_program_by_name(s->skel->obj, hooks[i].program);
-
-		bpf_program__set_autoload(p, s->caps.cap[hooks[i].cap].state != VML_CAP_NO && (int)i != without);
-	}
-	if (o->max_processes)
+	hooks_choose(s);
+	if (o->max_processes) {
 		bpf_map__set_max_entries(s->skel->maps.processes, o->max_processes);
+		bpf_map__set_max_entries(s->skel->maps.times, o->max_processes);
+	}
 	if (o->max_vmas)
 		bpf_map__set_max_entries(s->skel->maps.vmas, o->max_vmas);
-	s->skel->rodata->self_tgid = getpid();
-	s->skel->rodata->have_rdonly_cast = vml_caps_has(&s->caps, VML_CAP_VMA_IDENTITY);
-	if (vml_caps_has(&s->caps, VML_CAP_FAULT_CONTEXT) &&
-	    !strstr(s->caps.cap[VML_CAP_FAULT_CONTEXT].how, "in_user_fault"))
-		kallsyms_range("lock_mm_and_find_vma", &start, &end);
-	s->skel->rodata->fallback_text_start = start;
-	s->skel->rodata->fallback_text_end = end;
+	set_constants(s);
+	culprit[0] = '\0';
 	err = vmalock_bpf__load(s->skel);
 	if (err) {
 		vmalock_bpf__destroy(s->skel);
@@ -75,43 +89,15 @@ static int open_and_load(struct session *s, const struct vml_live_options *o, in
 	return err;
 }
 
-/* When the whole does not load, one program may be to blame: leave each out in turn. */
+/* A program that does not load is left out, with what it shows, and the others are tried again. */
 static int load(struct session *s, const struct vml_live_options *o)
 {
-	int first = open_and_load(s, o, -1), err = first;
+	int err;
 
-	if (!first || first == -EPERM || first == -ENOMEM)
-		return first;
-	for (size_t i = 0; i < NHOOKS; i++) {
-		err = open_and_load(s, o, i);
-		if (!err) {
-			caps_set(&s->caps, hooks[i].cap, VML_CAP_NO, "%s does not load: %s", hooks[i].program,
-				 strerror(-first));
-			return 0;
-		}
-	}
-	return first;
-}
-
-static void attach(struct session *s)
-{
-	for (size_t i = 0; i < NHOOKS; i++) {
-		struct bpf_program *p = bpf_object__find_program_by_name(s->skel->obj, hooks[i].program);
-		struct vml_cap *cap = &s->caps.cap[hooks[i].cap];
-		struct bpf_link *link;
-
-		if (!bpf_program__autoload(p))
-			continue;
-		link = bpf_program__attach(p);
-		if (!link) {
-			caps_set(&s->caps, hooks[i].cap, VML_CAP_NO, "attaching to %s: %s", hooks[i].tracepoint,
-				 strerror(errno));
-			continue;
-		}
-		s->link[i] = link;
-		if (cap->state == VML_CAP_UNKNOWN)
-			caps_set(&s->caps, hooks[i].cap, VML_CAP_YES, "a program attached to %s", hooks[i].tracepoint);
-	}
+	do {
+		err = open_and_load(s, o);
+	} while (err && err != -ENOMEM && culprit[0] && hooks_drop(s, culprit, err));
+	return err;
 }
 
 /* Where counts go when a map is full: rows that belong to nobody. */
@@ -140,12 +126,92 @@ static int start(struct session *s)
 		return -errno;
 	s->iter_fd = bpf_link__fd(s->iter_link);
 	caps_set(&s->caps, VML_CAP_TASK_ITERATOR, VML_CAP_YES, "an iterator over tasks attached");
-	attach(s);
-	if (!vml_caps_has(&s->caps, VML_CAP_MMAP_LOCK))
-		return -EOPNOTSUPP;
+	err = hooks_attach(s);
+	if (err)
+		return err;
 	s->skel->bss->enabled = 1; /* last: nothing is counted by halves */
-	snprintf(s->caps.backend, sizeof(s->caps.backend), "tracepoint");
 	return 0;
+}
+
+static void unload(struct session *s)
+{
+	hooks_detach(s);
+	bpf_link__destroy(s->iter_link);
+	vmalock_bpf__destroy(s->skel);
+	s->skel = NULL;
+	s->iter_link = NULL;
+}
+
+/* ---- choosing */
+
+/* One backend from its trial to counting. */
+static int try_backend(struct session *s, enum backend b, const struct vml_live_options *o, char error[VML_ERROR_MAX])
+{
+	struct vml_caps before = s->caps;
+	enum vml_cap_id trial = b == BACKEND_FENTRY ? VML_CAP_FENTRY : VML_CAP_KPROBE;
+	int err;
+
+	s->backend = b;
+	s->multi = false;
+	memset(s->dropped, 0, sizeof(s->dropped));
+	if (b == BACKEND_FENTRY)
+		caps_try_fentry(&s->caps);
+	else if (b == BACKEND_KPROBE)
+		caps_try_kprobe(&s->caps, &s->multi);
+	if (b != BACKEND_TRACEPOINT && !vml_caps_has(&s->caps, trial)) {
+		snprintf(error, VML_ERROR_MAX, "backend %s is not possible here: %s.", backend_names[b],
+			 s->caps.cap[trial].how);
+		return -EOPNOTSUPP;
+	}
+	err = load(s, o);
+	if (err) {
+		caps_set(&s->caps, VML_CAP_BPF, VML_CAP_NO, "loading the programs: %s", strerror(-err));
+		caps_explain(err, "load BPF programs", error);
+		return err;
+	}
+	caps_set(&s->caps, VML_CAP_BPF, VML_CAP_YES, "the programs loaded");
+	err = start(s);
+	if (!err) {
+		snprintf(s->caps.backend, sizeof(s->caps.backend), "%s", backend_names[b]);
+		snprintf(s->caps.detail, sizeof(s->caps.detail), "%s", s->exact ? "exact" : "default");
+		return 0;
+	}
+	caps_explain(err, "attach BPF programs", error);
+	if (b != BACKEND_TRACEPOINT) {
+		snprintf(error, VML_ERROR_MAX, "backend %s is not possible here: %s.", backend_names[b],
+			 s->caps.cap[VML_CAP_OUTCOME].how);
+		/* what was found out for the next one, less what this one lost */
+		before.cap[trial] = s->caps.cap[trial];
+		caps_set(&before, trial, VML_CAP_NO, "%s", s->caps.cap[VML_CAP_OUTCOME].how);
+		s->caps = before;
+	}
+	unload(s);
+	return err;
+}
+
+static int choose(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
+{
+	/* the cheapest of those that see everything first */
+	static const enum backend order[] = { BACKEND_FENTRY, BACKEND_KPROBE, BACKEND_TRACEPOINT };
+	const char *name = o->backend && strcmp(o->backend, "auto") ? o->backend : NULL;
+	int err = -EINVAL;
+
+	if (name)
+		snprintf(error, VML_ERROR_MAX, "backend %s: there are auto, fentry, kprobe and tracepoint.", name);
+	for (size_t i = 0; i < NBACKENDS; i++) {
+		if (name && strcmp(name, backend_names[order[i]]))
+			continue;
+		if (s->exact && order[i] == BACKEND_TRACEPOINT) {
+			snprintf(
+				error, VML_ERROR_MAX,
+				"--detail exact needs the backend fentry or kprobe. vmalock doctor says what they lack here.");
+			return -EOPNOTSUPP;
+		}
+		err = try_backend(s, order[i], o, error);
+		if (!err || err == -EPERM || err == -ENOMEM)
+			return err;
+	}
+	return err;
 }
 
 int session_open(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
@@ -153,27 +219,17 @@ int session_open(struct session *s, const struct vml_live_options *o, char error
 	libbpf_print_fn_t before;
 	int err;
 
-	*s = (struct session){ .iter_fd = -1 };
+	*s = (struct session){ .iter_fd = -1, .exact = o->detail && !strcmp(o->detail, "exact") };
 	caps_init(&s->caps);
-	if (o->backend && strcmp(o->backend, "auto") && strcmp(o->backend, "tracepoint")) {
-		snprintf(error, VML_ERROR_MAX, "backend %s: not in this version. Use tracepoint.", o->backend);
-		return -EINVAL;
+	before = libbpf_set_print(listen);
+	err = caps_from_btf(&s->caps, o->btf_path, &s->btf, error);
+	if (!err) {
+		s->fault_tracepoint = s->caps.cap[VML_CAP_FAULTS_USER].state != VML_CAP_NO;
+		caps_try_names(&s->caps);
+		err = choose(s, o, error);
 	}
-	before = libbpf_set_print(quiet);
-	err = caps_from_btf(&s->caps, o->btf_path, error);
-	if (err)
-		goto out;
-	err = load(s, o);
-	if (err) {
-		caps_set(&s->caps, VML_CAP_BPF, VML_CAP_NO, "loading the programs: %s", strerror(-err));
-		caps_explain(err, "load BPF programs", error);
-		goto out;
-	}
-	caps_set(&s->caps, VML_CAP_BPF, VML_CAP_YES, "the programs loaded");
-	err = start(s);
-	if (err)
-		caps_explain(err, "attach BPF programs", error);
-out:
+	btf__free(s->btf);
+	s->btf = NULL;
 	libbpf_set_print(before);
 	if (err)
 		session_close(s);
@@ -182,13 +238,7 @@ out:
 
 void session_close(struct session *s)
 {
-	for (size_t i = 0; i < NHOOKS; i++)
-		bpf_link__destroy(s->link[i]);
-	bpf_link__destroy(s->iter_link);
-	vmalock_bpf__destroy(s->skel);
-	s->skel = NULL;
-	s->iter_link = NULL;
-	memset(s->link, 0, sizeof(s->link));
+	unload(s);
 }
 
 int session_misses(const struct session *s, void (*each)(void *arg, const char *program, uint64_t n), void *arg)

@@ -46,6 +46,7 @@ static void item_free(void *p)
 	free(e->cgroup);
 	free(e->name);
 	free(e->reading);
+	free(e->reading_cell);
 	free(e);
 }
 
@@ -95,57 +96,88 @@ static bool cell_raise(struct cell *c, uint32_t raw)
 	return true;
 }
 
-/* Merges the dense reading into the sorted cells. */
-static int cells_raise(struct item *e, const struct reading *r, bool *changed)
+/* Merges the cells that are new in @dense into the sorted ones: @need then. */
+static int cells_insert(struct item *e, const uint32_t *dense, uint32_t n, uint32_t need)
 {
-	uint32_t i, old = 0, n = 0, need = e->ncells;
-	struct cell *cell;
+	struct cell *cell = calloc(need, sizeof(*cell));
+	uint32_t old = 0, at = 0;
 
-	for (i = 0; i < NCELLS; i++) {
-		while (old < e->ncells && e->cell[old].index < i)
-			old++;
-		if (old < e->ncells && e->cell[old].index == i)
-			*changed |= cell_raise(&e->cell[old], r->cell[i]);
-		else if (r->cell[i])
-			need++;
-	}
-	if (need == e->ncells)
-		return 0;
-	cell = calloc(need, sizeof(*cell));
 	if (!cell)
 		return -ENOMEM;
-	for (i = 0, old = 0; i < NCELLS; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		if (old < e->ncells && e->cell[old].index == i)
-			cell[n++] = e->cell[old++];
-		else if (r->cell[i])
-			cell[n++] = (struct cell){ .index = i, .raw = r->cell[i], .sum = r->cell[i] };
+			cell[at++] = e->cell[old++];
+		else if (dense[i])
+			cell[at++] = (struct cell){ .index = i, .raw = dense[i], .sum = dense[i] };
 	}
+	while (old < e->ncells)
+		cell[at++] = e->cell[old++];
 	free(e->cell);
 	e->cell = cell;
-	e->ncells = n;
-	*changed = true;
+	e->ncells = at;
 	return 0;
 }
 
-int item_raise(struct item *e, const struct reading *r, bool cells, uint32_t pass)
+int item_raise_cells(struct item *e, const uint32_t *dense, uint32_t n, uint32_t pass)
 {
+	uint32_t at = 0, need = e->ncells;
 	bool changed = false;
 	int err = 0;
 
-	for (size_t i = 0; i < NBASE; i++) {
-		if (r->base[i] > e->base[i]) {
-			e->base[i] = r->base[i];
-			changed = true;
-		}
+	for (uint32_t i = 0; i < n; i++) {
+		if (at < e->ncells && e->cell[at].index == i)
+			changed |= cell_raise(&e->cell[at++], dense[i]);
+		else
+			need += dense[i] != 0;
 	}
-	for (size_t i = 0; i < VML_NLOCKSTATS; i++)
-		if (r->max_ns[i] > e->max_ns[i])
-			e->max_ns[i] = r->max_ns[i];
-	if (cells)
-		err = cells_raise(e, r, &changed);
+	if (need != e->ncells) {
+		err = cells_insert(e, dense, n, need);
+		changed = true;
+	}
 	e->seen = pass;
 	if (changed)
 		e->changed = pass;
+	return err;
+}
+
+void item_raise(struct item *e, const struct reading *r, uint32_t pass)
+{
+	e->seen = pass;
+	for (size_t i = 0; i < NBASE; i++) {
+		if (r->base[i] > e->base[i]) {
+			e->base[i] = r->base[i];
+			e->changed = pass;
+		}
+	}
+	for (size_t i = 0; i < VML_NTIMES; i++)
+		if (r->max_ns[i] > e->max_ns[i])
+			e->max_ns[i] = r->max_ns[i];
+}
+
+/* ---- readings that wait until all their parts are seen */
+
+int item_read(struct item *e, bool cells)
+{
+	if (!e->reading)
+		e->reading = calloc(1, sizeof(*e->reading));
+	if (cells && !e->reading_cell)
+		e->reading_cell = calloc(NCELLS, sizeof(*e->reading_cell));
+	return e->reading && (!cells || e->reading_cell) ? 0 : -ENOMEM;
+}
+
+int item_settle(struct item *e, uint32_t pass)
+{
+	int err = 0;
+
+	if (!e->reading)
+		return 0;
+	item_raise(e, e->reading, pass);
+	if (e->reading_cell)
+		err = item_raise_cells(e, e->reading_cell, NCELLS, pass);
+	free(e->reading);
+	free(e->reading_cell);
+	e->reading = NULL;
+	e->reading_cell = NULL;
 	return err;
 }
 
@@ -155,7 +187,7 @@ int item_retire(struct item *sum, const struct item *e)
 
 	for (size_t i = 0; i < NBASE; i++)
 		sum->base[i] += e->base[i];
-	for (size_t i = 0; i < VML_NLOCKSTATS; i++)
+	for (size_t i = 0; i < VML_NTIMES; i++)
 		if (e->max_ns[i] > sum->max_ns[i])
 			sum->max_ns[i] = e->max_ns[i];
 	/* a dense array serves best: every bucket comes up sooner or later */
@@ -173,34 +205,35 @@ int item_retire(struct item *sum, const struct item *e)
 	return 0;
 }
 
-void item_add_cells(const struct item *e, struct reading *r)
+void item_add_cells(const struct item *e, uint32_t *cell)
 {
 	for (uint32_t i = 0; i < e->ncells; i++)
-		r->cell[e->cell[i].index] += e->cell[i].raw;
+		cell[e->cell[i].index] += e->cell[i].raw;
 }
+
+/* ---- from what BPF counts to readings */
 
 void reading_add_counts(struct reading *r, const struct vml_counts *c)
 {
+	uint64_t slow = c->fallbacks + c->aborts + c->retries;
+
 	/* read one after the other from a running thread: never below zero */
-	r->base[BASE_HITS] += c->faults_user > c->fallbacks ? c->faults_user - c->fallbacks : 0;
+	r->base[BASE_HITS] += c->faults_user > slow ? c->faults_user - slow : 0;
 	r->base[BASE_FALLBACKS] += c->fallbacks;
-	r->base[BASE_KERNEL] += c->faults_kernel;
+	r->base[BASE_ABORTS] += c->aborts;
+	r->base[BASE_RETRIES] += c->retries;
 	r->base[BASE_BYPASSES] += c->bypasses;
+	r->base[BASE_UNSERVED] += c->faults_kernel > c->bypasses ? c->faults_kernel - c->bypasses : 0;
+	r->base[BASE_MISSES] += c->misses;
 }
 
-static void add_locks(struct reading *r, const struct vml_lock_sum *lock)
+void reading_add_times(struct reading *r, uint32_t first, const struct vml_lock_sum *lock, size_t n)
 {
-	for (size_t i = 0; i < VML_NLOCKSTATS; i++) {
-		r->base[BASE_SUM_NS + i] += lock[i].sum_ns;
-		if (lock[i].max_ns > r->max_ns[i])
-			r->max_ns[i] = lock[i].max_ns;
+	for (size_t i = 0; i < n; i++) {
+		r->base[BASE_SUM_NS + first + i] += lock[i].sum_ns;
+		if (lock[i].max_ns > r->max_ns[first + i])
+			r->max_ns[first + i] = lock[i].max_ns;
 	}
-}
-
-void reading_add_reasons(struct reading *r, const __u32 *reason)
-{
-	for (size_t i = 0; i < VML_NREASONS; i++)
-		r->cell[CELL_REASON(i)] += reason[i];
 }
 
 void reading_add_record(struct reading *r, const struct vml_task_record *t)
@@ -209,18 +242,41 @@ void reading_add_record(struct reading *r, const struct vml_task_record *t)
 		.faults_user = t->count.faults_user + t->pending.faults_user,
 		.faults_kernel = t->count.faults_kernel + t->pending.faults_kernel,
 		.fallbacks = t->count.fallbacks + t->pending.fallbacks,
+		.aborts = t->count.aborts + t->pending.aborts,
+		.retries = t->count.retries + t->pending.retries,
 		.bypasses = t->count.bypasses + t->pending.bypasses,
+		.misses = t->count.misses + t->pending.misses,
 	};
 
 	reading_add_counts(r, &sum);
 	r->base[BASE_LOCK_EVENTS] += t->lock_events;
 	r->base[BASE_LOCK_FAILED] += t->lock_failed;
-	add_locks(r, t->lock);
+	r->base[BASE_WRITE_READERS] += t->write_readers;
+	reading_add_times(r, 0, t->lock, VML_NLOCKSTATS);
 }
 
-void reading_add_hist(struct reading *r, const __u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS])
+void cells_add_hists(uint32_t *cell, uint32_t first, const __u32 (*hist)[VML_HIST_BUCKETS], size_t n)
 {
-	for (size_t i = 0; i < VML_NLOCKSTATS; i++)
+	for (size_t i = 0; i < n; i++)
 		for (size_t b = 0; b < VML_HIST_BUCKETS; b++)
-			r->cell[CELL(i, b)] += hist[i][b];
+			cell[CELL(first + i, b)] += hist[i][b];
+}
+
+void cells_add_reasons(uint32_t *cell, const __u32 reason[VML_NCAUSES])
+{
+	for (size_t i = 0; i < VML_NCAUSES; i++)
+		cell[CELL_REASON(i)] += reason[i];
+}
+
+struct vml_id id_of_process(const struct vml_proc_key *k)
+{
+	return (struct vml_id){ .pid = k->pid, .exec = k->exec, .start_ns = k->start_ns };
+}
+
+struct vml_id id_of_vma(const struct vml_vma_key *k)
+{
+	struct vml_id id = id_of_process(&k->proc);
+
+	id.anchor = k->anchor;
+	return id;
 }

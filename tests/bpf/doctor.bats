@@ -4,10 +4,10 @@
 
 load lib
 
-@test "doctor: observing works here, by the tracepoint backend" {
+@test "doctor: observing works here" {
 	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor -j
 	[ -z "$stderr" ]
-	jq -e '.backend == "tracepoint" or .backend.name == "tracepoint"' <<<"$output"
+	jq -e '.backend.name | IN("tracepoint", "fentry", "kprobe")' <<<"$output"
 	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor
 	[ -z "$stderr" ]
 	run -0 "$BUILD/bin/vmalock" doctor --backend tracepoint

@@ -81,7 +81,7 @@ until_said()
 
 lines()
 {
-	wc -l <"$BATS_TEST_TMPDIR/$1.out"
+	wc -l <"$BATS_TEST_TMPDIR/$1.out" 2>/dev/null || echo 0
 }
 
 # ---- vmalocktop

@@ -26,13 +26,18 @@ def violations:
 		$row.faults; ($row | count("hits") + count("fallbacks")))),
 	  ($line | wrong("faults = user + kernel of \($row | if .pid then {pid, tid, comm} else "totals" end)";
 		$row.faults; ($row | count("faults_user") + count("faults_kernel")))),
-	  ($line | select(($row | count("bypasses")) > $row.fallbacks) | {time, what: "bypasses > fallbacks", $row});
+	  ($line | select(($row | count("bypasses") + (.aborts // 0) + (.retries // 0)) > $row.fallbacks)
+		| {time, what: "aborts + retries + bypasses > fallbacks", $row});
 
 # The same, once a line.
 def line_violations:
 	. as $line
-	| (["faults", "faults_user", "faults_kernel", "hits", "bypasses", "fallbacks", "wait_ns", "mmap_read_wait_ns",
-	    "mmap_write_wait_ns", "mmap_read_hold_ns", "mmap_write_hold_ns", "lock_failed"][] as $key
+	| ((["faults", "faults_user", "faults_kernel", "hits", "bypasses", "fallbacks", "wait_ns", "mmap_read_wait_ns",
+	     "mmap_write_wait_ns", "mmap_read_hold_ns", "mmap_write_hold_ns", "lock_failed"][],
+	    # what only some backends see
+	    (["aborts", "retries", "misses", "vma_write_wait_ns", "vma_write_readers", "serve_ns", "userfaultfd_ns",
+	      "page_io_ns"][] | select(in($line.totals))))
+	   as $key
 	   | $line | wrong("totals.\($key) = sum of processes[]";
 		(.totals | count($key)); total(.processes[] | count($key)))),
 	  ($line | wrong("self.foreign_mmap_locks"; .self.foreign_mmap_locks; 0)),

@@ -4,10 +4,12 @@
 
 load lib
 
-# Other processes may change their mappings while they fault; ours does not.
+# Other processes may change their mappings while they fault; ours does not.  Linux
+# 6.18 does not tell of the end of some threads (core_exit in bpf/core.bpf.h): then
+# what they did while they exited is missing, which is no fault.
 nothing_lost()
 {
-	equal a l 'loss($lines) | del(.walk_failed)' '{}'
+	equal a l 'loss($lines) | del(.walk_failed, .exits_missed)' '{}'
 	equal a l '[of($lines; "vmas"; $load.pid) | select(.kind == "unknown" or .kind == "none")]' '[]'
 }
 
