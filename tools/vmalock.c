@@ -23,7 +23,7 @@ struct command {
 
 /* ---- doctor */
 
-enum { KEY_BTF = 0x100, KEY_BACKEND };
+enum { KEY_BTF = 0x100, KEY_BACKEND, KEY_DETAIL };
 
 struct doctor {
 	struct vml_live_options live;
@@ -33,7 +33,8 @@ struct doctor {
 static const struct argp_option doctor_options[] = {
 	{ "json", 'j', NULL, 0, "Report as one JSON object", 0 },
 	{ "btf", KEY_BTF, "FILE", 0, "Type information of the kernel (/sys/kernel/btf/vmlinux)", 0 },
-	{ "backend", KEY_BACKEND, "NAME", 0, "Backend to try: auto, tracepoint (auto)", 0 },
+	{ "backend", KEY_BACKEND, "NAME", 0, "Backend to try: auto, fentry, kprobe, tracepoint (auto)", 0 },
+	{ "detail", KEY_DETAIL, "NAME", 0, "Detail to try: default, exact (default)", 0 },
 	{ 0 },
 };
 
@@ -55,6 +56,12 @@ static error_t doctor_parse(int key, char *arg, struct argp_state *state)
 	case KEY_BACKEND:
 		d->live.backend = arg;
 		return 0;
+	case KEY_DETAIL:
+		d->live.detail = arg;
+		if (!strcmp(arg, "default") || !strcmp(arg, "exact"))
+			return 0;
+		fprintf(stderr, "%s: --detail: default or exact, not '%s'\n", state->name, arg);
+		return EINVAL;
 	case ARGP_KEY_ARG:
 		fprintf(stderr, "%s: unexpected argument '%s'\n", state->name, arg);
 		return EINVAL;
@@ -123,7 +130,7 @@ static int help(int argc, char **argv);
 static int version(int argc, char **argv);
 
 static const struct command commands[] = {
-	{ "doctor", "[-j] [--btf FILE] [--backend NAME]", "what can be observed on this host", doctor },
+	{ "doctor", "[OPTION...]", "what can be observed on this host", doctor },
 	{ "load", "SCENARIO [OPTION...]", "make page faults and mmap_lock traffic on purpose", load },
 	{ "schema", "", "the JSON Schema of vmalocktop -j", schema },
 	{ "help", "", "this text", help },

@@ -93,18 +93,21 @@ static const struct vml_column field_column[NFIELDS] = {
 #define M(id) &metric_column[VML_##id]
 #define F(id) &field_column[FIELD_##id]
 
-static const struct vml_column *const display[VML_NSCOPES][24] = {
+/* clang-format off */
+static const struct vml_column *const display[VML_NSCOPES][32] = {
 	[VML_PROCESS] = { F(PID), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(BYPASSES), M(MMAP_READ_WAIT_NS),
 			  M(MMAP_WRITE_WAIT_NS), M(MMAP_READ_HOLD_NS), M(MMAP_WRITE_HOLD_NS), F(READ_WAIT_P99),
-			  M(ABORTS), M(RETRIES), F(THREADS), F(CGROUP), M(MISSES), M(LOCK_FAILED), F(UID), F(COMMAND),
-			  NULL },
+			  M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS), F(THREADS), F(CGROUP), M(SERVE_NS), M(PAGE_IO_NS),
+			  M(USERFAULTFD_NS), M(MISSES), M(VMA_WRITE_READERS), M(LOCK_FAILED), F(UID), F(COMMAND), NULL },
 	[VML_THREAD] = { F(TID), F(PID), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(BYPASSES), M(MMAP_READ_WAIT_NS),
 			 M(MMAP_WRITE_WAIT_NS), M(MMAP_READ_HOLD_NS), M(MMAP_WRITE_HOLD_NS), F(READ_WAIT_P99),
-			 M(ABORTS), M(RETRIES), F(CGROUP), M(MISSES), M(LOCK_FAILED), F(UID), F(COMMAND), NULL },
+			 M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS), F(CGROUP), M(MISSES), M(VMA_WRITE_READERS),
+			 M(LOCK_FAILED), F(UID), F(COMMAND), NULL },
 	[VML_VMA] = { F(PID), F(START), F(SIZE), F(PERMS), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(WAIT_NS),
-		      M(BYPASSES), F(KIND), F(OWNER), F(READ_WAIT_P99), M(ABORTS), M(RETRIES), M(MISSES), F(CGROUP),
-		      F(NAME), NULL },
+		      M(BYPASSES), F(KIND), F(OWNER), F(READ_WAIT_P99), M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS),
+		      M(MISSES), M(VMA_WRITE_READERS), F(CGROUP), F(NAME), NULL },
 };
+/* clang-format on */
 
 const struct vml_column *const *vml_columns(enum vml_scope scope)
 {

@@ -170,6 +170,31 @@ static int delta_loss(struct vml_snapshot *d, const struct vml_snapshot *prev, c
 	return err;
 }
 
+/* What was not known before has no change that could be told; against nothing at all everything is new. */
+static int delta_lookups(struct vml_snapshot *d, const struct vml_snapshot *prev, const struct vml_snapshot *cur)
+{
+	size_t i;
+	int err = 0;
+
+	if (!cur->lookup || (!prev->lookup && !is_zero(prev)))
+		return 0;
+	d->lookup = vml_arena_alloc(d->arena, cur->nlookup * sizeof(*d->lookup));
+	if (!d->lookup)
+		return -ENOMEM;
+	for (i = 0; i < cur->nlookup && !err; i++) {
+		const struct vml_lookup none = { 0 }, *before = i < prev->nlookup ? &prev->lookup[i] : &none;
+		struct vml_lookup *l = &d->lookup[i];
+
+		*l = cur->lookup[i];
+		l->lookups = change(before->lookups, l->lookups);
+		l->aborts = change(before->aborts, l->aborts);
+		l->misses = change(before->misses, l->misses);
+		err = keep(d->arena, &l->caller);
+	}
+	d->nlookup = cur->nlookup;
+	return err;
+}
+
 static void delta_self(struct vml_self *ret, const struct vml_self *prev, const struct vml_self *cur)
 {
 	*ret = *cur;
@@ -231,6 +256,8 @@ static int fill(struct vml_snapshot *d, const struct vml_snapshot *prev, const s
 		err = delta_totals(d, prev, cur);
 	if (!err)
 		err = delta_loss(d, prev, cur);
+	if (!err)
+		err = delta_lookups(d, prev, cur);
 	return err;
 }
 

@@ -36,10 +36,13 @@ static const struct reason {
 };
 
 static const char *const hist_table[VML_HISTS] = {
-	"mmap_read_wait",
-	"mmap_write_wait",
-	"mmap_read_hold",
-	"mmap_write_hold",
+	"mmap_read_wait", "mmap_write_wait", "mmap_read_hold", "mmap_write_hold", "vma_write_wait", "serve_hit",
+	"serve_retry",	  "serve_abort",     "serve_bypass",   "userfaultfd",	  "page_io",
+};
+
+/* By the enum vml_caller of abi.h. */
+static const char *const caller_table[] = {
+	"fault", "userfaultfd", "madvise", "proc", "binder", "tcp", "damon", "bpf", "other",
 };
 
 const struct vml_metric_info *vml_metric_info(enum vml_metric m)
@@ -65,4 +68,32 @@ const char *vml_reason_help(unsigned int reason)
 const char *vml_hist_name(unsigned int which)
 {
 	return which < VML_HISTS ? hist_table[which] : NULL;
+}
+
+const char *vml_caller_name(unsigned int caller)
+{
+	return caller < VML_ARRAY_SIZE(caller_table) ? caller_table[caller] : NULL;
+}
+
+static uint32_t shown_index(uint32_t index, bool exact)
+{
+	const uint32_t bypass = VML_ARRAY_SIZE(reason_table) - 1; /* kernel_mode, the last */
+
+	return exact || index / 2 == bypass ? index : VML_REASON_INDEX(index / 2, VML_INFERRED);
+}
+
+uint32_t vml_reasons_fold(const struct vml_tally *t, bool exact, struct vml_cell *ret)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < t->n; i++) {
+		uint32_t index = shown_index(t->cell[i].index, exact);
+
+		/* both certainties of a reason are neighbours */
+		if (n && ret[n - 1].index == index)
+			ret[n - 1].count += t->cell[i].count;
+		else
+			ret[n++] = (struct vml_cell){ .index = index, .count = t->cell[i].count };
+	}
+	return n;
 }

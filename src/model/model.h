@@ -12,6 +12,7 @@
  */
 #include "vmalock/snapshot.h"
 
+#define SCOPE_PROCESS (1U << VML_PROCESS)
 #define SCOPE_TASKS (1U << VML_PROCESS | 1U << VML_THREAD)
 #define SCOPE_ALL (SCOPE_TASKS | 1U << VML_VMA)
 
@@ -44,7 +45,17 @@
 	X(VML_MMAP_WRITE_HOLD_NS, "mmap_write_hold_ns", "WR HOLD", NS, "Time mmap_lock was held for writing.",         \
 	  "write_hold", 7, SCOPE_TASKS)                                                                                \
 	X(VML_LOCK_FAILED, "lock_failed", "FAILED", COUNT,                                                             \
-	  "Times mmap_lock was asked for and not got: trylocks that failed, killed waits.", "failed", 6, SCOPE_TASKS)
+	  "Times mmap_lock was asked for and not got: trylocks that failed, killed waits.", "failed", 6, SCOPE_TASKS)  \
+	X(VML_VMA_WRITE_WAIT_NS, "vma_write_wait_ns", "VMA WAIT", NS,                                                  \
+	  "Time spent write-locking VMAs that had readers.", "vma_wait", 8, SCOPE_ALL)                                 \
+	X(VML_VMA_WRITE_READERS, "vma_write_readers", "READERS", COUNT,                                                \
+	  "Readers that write locks of VMAs found and waited for.", "vma_readers", 7, SCOPE_ALL)                       \
+	X(VML_SERVE_NS, "serve_ns", "SERVE", NS, "Time faults took, from the exception to the end of the handler.",    \
+	  "serve", 7, SCOPE_PROCESS)                                                                                   \
+	X(VML_USERFAULTFD_NS, "userfaultfd_ns", "UFFD", NS, "Time faults waited for a userfaultfd monitor.",           \
+	  "userfaultfd", 7, SCOPE_PROCESS)                                                                             \
+	X(VML_PAGE_IO_NS, "page_io_ns", "PAGE IO", NS, "Time faults waited for pages to be read from disk or swap.",   \
+	  "page_io", 7, SCOPE_PROCESS)
 
 /* The text behind a cell; NULL when it is unknown or a number. */
 const char *vml_column_string(const struct vml_column *c, const struct vml_row *r);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmalock/base.h"
 #include "vmalock/snapshot.h"
@@ -53,4 +54,29 @@ static int compare_row(const void *id, const void *row)
 const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_id *id)
 {
 	return r->n ? bsearch(id, r->row, r->n, sizeof(*r->row), compare_row) : NULL;
+}
+
+/* Outcomes and reasons come from these; what they skipped has the wrong one. */
+static bool spoils(const char *cause)
+{
+	static const char *const prefix[] = { "recursion_misses_fentry_", "recursion_misses_kprobe_",
+					      "recursion_misses_tp_page_fault", "return_unseen", "fault_unseen" };
+	size_t i;
+
+	for (i = 0; i < VML_ARRAY_SIZE(prefix); i++) {
+		if (!strncmp(cause, prefix[i], strlen(prefix[i])))
+			return true;
+	}
+	return false;
+}
+
+bool vml_snapshot_exact(const struct vml_snapshot *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->nloss; i++) {
+		if (s->loss[i].count && spoils(s->loss[i].cause))
+			return false;
+	}
+	return true;
 }

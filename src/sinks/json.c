@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/types.h>
+#include <stdlib.h>
 
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
@@ -99,9 +100,10 @@ static json_t *object_of(const struct vml_snapshot_key *keys, const struct vml_s
 	return obj;
 }
 
-static json_t *backend_object(const struct vml_caps *caps)
+static json_t *backend_object(const struct vml_snapshot *d)
 {
 	json_t *obj = json_object(), *has = json_object();
+	const struct vml_caps *caps = d->caps;
 	unsigned int i;
 
 	if (!caps) {
@@ -113,6 +115,8 @@ static json_t *backend_object(const struct vml_caps *caps)
 			set(&has, caps->cap[i].name, json_boolean(caps->cap[i].state == VML_CAP_YES));
 	set(&obj, "name", json_string(caps->backend));
 	set(&obj, "detail", json_string(caps->detail));
+	if (vml_caps_has(caps, VML_CAP_OUTCOME))
+		set(&obj, "exact", json_boolean(vml_snapshot_exact(d)));
 	set(&obj, "duty", json_integer(1));
 	set(&obj, "capabilities", has);
 	return obj;
@@ -199,29 +203,64 @@ static void put_rows(struct writer *w, const struct vml_snapshot *d, enum vml_sc
 	put_close(w, ']');
 }
 
+static void put_reason(struct writer *w, const struct vml_row *row, const struct vml_cell *cell)
+{
+	const char *name = vml_reason_name(cell->index / 2);
+	json_t *obj = json_object();
+
+	set_row_keys(&obj, row, VML_PROCESS, true);
+	set(&obj, "reason", json_string(name ? name : "unknown"));
+	set(&obj, "certainty", json_string(cell->index % 2 == VML_EXACT ? "exact" : "inferred"));
+	set(&obj, "count", vml_json_u64(cell->count));
+	put_comma(w);
+	put_value(w, obj);
+}
+
 /* Of all processes, whatever the limit, so that they add up to the fallbacks of totals. */
 static void put_reasons(struct writer *w, const struct vml_snapshot *d)
 {
+	struct vml_cell *cell;
+	uint32_t k, n;
 	size_t i;
-	uint32_t k;
 
 	put_key(w, "reasons");
 	put_open(w, '[');
-	for (i = 0; i < d->rows[VML_PROCESS].n; i++) {
+	for (i = 0; i < d->rows[VML_PROCESS].n && !w->error; i++) {
 		const struct vml_row *row = &d->rows[VML_PROCESS].row[i];
 
-		for (k = 0; k < row->reasons.n && !w->error; k++) {
-			const struct vml_cell *cell = &row->reasons.cell[k];
-			const char *name = vml_reason_name(cell->index / 2);
-			json_t *obj = json_object();
+		if (!row->reasons.n)
+			continue;
+		w->error = vml_reasons_rank(d, &row->reasons, &cell, &n);
+		if (w->error)
+			break;
+		for (k = 0; k < n; k++)
+			put_reason(w, row, &cell[k]);
+		free(cell);
+	}
+	put_close(w, ']');
+}
 
-			set_row_keys(&obj, row, VML_PROCESS, true);
-			set(&obj, "reason", json_string(name ? name : "unknown"));
-			set(&obj, "certainty", json_string(cell->index % 2 == VML_EXACT ? "exact" : "inferred"));
-			set(&obj, "count", vml_json_u64(cell->count));
-			put_comma(w);
-			put_value(w, obj);
-		}
+static void put_lookups(struct writer *w, const struct vml_snapshot *d, bool all)
+{
+	bool misses = d->caps && vml_caps_has(d->caps, VML_CAP_MISSES);
+	size_t i;
+
+	put_key(w, "lookups");
+	put_open(w, '[');
+	for (i = 0; i < d->nlookup; i++) {
+		const struct vml_lookup *l = &d->lookup[i];
+		json_t *obj;
+
+		if (!all && !l->lookups && !l->aborts && !l->misses)
+			continue;
+		obj = json_object();
+		set(&obj, "caller", json_string(l->caller));
+		set(&obj, "lookups", vml_json_u64(l->lookups));
+		set(&obj, "aborts", vml_json_u64(l->aborts));
+		if (misses)
+			set(&obj, "misses", vml_json_u64(l->misses));
+		put_comma(w);
+		put_value(w, obj);
 	}
 	put_close(w, ']');
 }
@@ -272,13 +311,15 @@ int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view 
 	put_key(&w, "host");
 	put_value(&w, object_of(vml_host_keys, delta));
 	put_key(&w, "backend");
-	put_value(&w, backend_object(delta->caps));
+	put_value(&w, backend_object(delta));
 	put_key(&w, "totals");
 	put_value(&w, totals_object(delta));
 	for (scope = 0; scope < VML_NSCOPES; scope++)
 		put_rows(&w, delta, scope, &rows[scope]);
 	if (delta->have_reasons)
 		put_reasons(&w, delta);
+	if (delta->lookup)
+		put_lookups(&w, delta, view->limit == 0);
 	put_histograms(&w, delta, rows);
 	put_key(&w, "loss");
 	put_value(&w, loss_object(delta));

@@ -7,10 +7,16 @@
 #include "vmalock/snapshot.h"
 #include "parts.h"
 
-const enum vml_metric vml_hist_metrics[VML_HISTS] = { VML_MMAP_READ_WAIT_NS, VML_MMAP_WRITE_WAIT_NS,
-						      VML_MMAP_READ_HOLD_NS, VML_MMAP_WRITE_HOLD_NS };
+const enum vml_metric vml_hist_metrics[VML_HISTS] = {
+	VML_MMAP_READ_WAIT_NS, VML_MMAP_WRITE_WAIT_NS, VML_MMAP_READ_HOLD_NS, VML_MMAP_WRITE_HOLD_NS,
+	VML_VMA_WRITE_WAIT_NS, VML_SERVE_NS,	       VML_SERVE_NS,	      VML_SERVE_NS,
+	VML_SERVE_NS,	       VML_USERFAULTFD_NS,     VML_PAGE_IO_NS,
+};
 
-const char *const vml_hist_titles[VML_HISTS] = { "read wait", "write wait", "read hold", "write hold" };
+const char *const vml_hist_titles[VML_HISTS] = {
+	"read wait",   "write wait",  "read hold",    "write hold",  "VMA wait", "serve hit",
+	"serve retry", "serve abort", "serve bypass", "userfaultfd", "page I/O",
+};
 
 double vml_seconds(const struct vml_snapshot *delta)
 {
@@ -69,15 +75,25 @@ static int more_cases(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-int vml_reasons_rank(const struct vml_tally *t, struct vml_cell **ret)
+int vml_reasons_rank(const struct vml_snapshot *delta, const struct vml_tally *t, struct vml_cell **ret,
+		     uint32_t *ret_n)
 {
 	struct vml_cell *cell = calloc(t->n ? t->n : 1, sizeof(*cell));
 
 	if (!cell)
 		return -ENOMEM;
-	if (t->n)
-		memcpy(cell, t->cell, t->n * sizeof(*cell));
-	qsort(cell, t->n, sizeof(*cell), more_cases);
+	*ret_n = vml_reasons_fold(t, vml_snapshot_exact(delta), cell);
+	qsort(cell, *ret_n, sizeof(*cell), more_cases);
 	*ret = cell;
 	return 0;
+}
+
+bool vml_lookups_worth(const struct vml_snapshot *delta)
+{
+	size_t i;
+
+	for (i = 1; i < delta->nlookup; i++) /* 0: page faults */
+		if (delta->lookup[i].lookups)
+			return true;
+	return false;
 }

@@ -84,6 +84,10 @@ static json_t *backend_schema(void)
 
 	add(&o, "name", type_schema(VML_JSON_STRING), "Set of hooks in use.", true);
 	add(&o, "detail", type_schema(VML_JSON_STRING), "How much of it.", true);
+	add(&o, "exact", type_schema(VML_JSON_BOOLEAN),
+	    "No hook skipped an event in the interval; while it is false, certainty is inferred. "
+	    "Absent where outcomes cannot be told exactly.",
+	    false);
 	add(&o, "duty", json_pack("{s:s,s:i,s:i}", "type", "number", "minimum", 0, "maximum", 1),
 	    "Share of the interval in which the hooks on every fault were attached.", true);
 	add(&o, "capabilities", map_schema(VML_JSON_BOOLEAN),
@@ -138,6 +142,21 @@ static json_t *reasons_schema(void)
 	return array_schema(&o);
 }
 
+static json_t *lookups_schema(void)
+{
+	struct object o = object_new();
+	json_t *names = json_array();
+	unsigned int i;
+
+	for (i = 0; vml_caller_name(i); i++)
+		json_array_append_new(names, json_string(vml_caller_name(i)));
+	add(&o, "caller", json_pack("{s:o}", "enum", names), "Who looked VMAs up under RCU.", true);
+	add(&o, "lookups", type_schema(VML_JSON_INTEGER), "All of them.", true);
+	add(&o, "aborts", type_schema(VML_JSON_INTEGER), "Those that were refused the VMA lock.", true);
+	add(&o, "misses", type_schema(VML_JSON_INTEGER), "Times one began again.", false);
+	return array_schema(&o);
+}
+
 static json_t *histograms_schema(void)
 {
 	struct object o = object_new();
@@ -152,7 +171,10 @@ static json_t *histograms_schema(void)
 	for (i = 0; vml_row_keys[i].key; i++)
 		if (vml_row_keys[i].identity)
 			add(&o, vml_row_keys[i].key, type_schema(vml_row_keys[i].type), vml_row_keys[i].help, false);
-	add(&o, "lock", json_pack("{s:o}", "enum", locks), "What was measured.", true);
+	add(&o, "lock", json_pack("{s:o}", "enum", locks),
+	    "What was measured: waits for and holds of a lock; serve_*: from the fault to the end of its handler, by "
+	    "outcome; userfaultfd and page_io: the part of it spent there.",
+	    true);
 	add(&o, "schema", json_pack("{s:i}", "const", 2),
 	    "Prometheus native histogram: bounds are 2^(index/4) seconds.", true);
 	add(&o, "zero_count", type_schema(VML_JSON_INTEGER), "Up to 2^-24 s (59.6 ns).", true);
@@ -181,6 +203,8 @@ int vml_json_schema_write(FILE *out)
 	for (scope = 0; scope < VML_NSCOPES; scope++)
 		add(&o, vml_scope_keys[scope], rows_schema(scope), "Rows that changed; all of them with -l 0.", true);
 	add(&o, "reasons", reasons_schema(), "By process, whatever the limit: their sum is the fallbacks of totals.",
+	    false);
+	add(&o, "lookups", lookups_schema(), "Of the host, whatever is selected; by whom, where that can be seen.",
 	    false);
 	add(&o, "histograms", histograms_schema(), "Of the host and of each printed row that has any.", true);
 	add(&o, "loss", map_schema(VML_JSON_INTEGER), "Events that were not counted, by cause.", true);

@@ -36,33 +36,44 @@ static void host_line(struct line *l, const struct vml_snapshot *d)
 {
 	add(l, "%s, Linux %s %s, %u %s", d->host.name, d->host.kernel, d->host.machine, d->host.cpus,
 	    d->host.cpus == 1 ? "CPU" : "CPUs");
-	if (d->caps && d->caps->backend[0])
-		add(l, ", %s backend", d->caps->backend);
+	if (!d->caps || !d->caps->backend[0])
+		return;
+	add(l, ", %s backend", d->caps->backend);
+	if (strcmp(d->caps->detail, "default"))
+		add(l, ", %s detail", d->caps->detail);
 }
 
-static void rate(struct line *l, const struct vml_snapshot *d, enum vml_metric m, const char *what)
+static void rate(struct line *l, const struct vml_snapshot *d, enum vml_metric m, const char *before, const char *what)
 {
 	char buf[32];
 
 	if (vml_knows(d, m))
-		add(l, "%s%s %s/s", separator(l), vml_fmt_count(buf, sizeof(buf), (double)d->total[m] / vml_seconds(d)),
-		    what);
+		add(l, "%s%s %s", before, vml_fmt_count(buf, sizeof(buf), (double)d->total[m] / vml_seconds(d)), what);
 	else
-		add(l, "%s- %s/s", separator(l), what);
+		add(l, "%s- %s", before, what);
 }
 
 static void rates_line(struct line *l, const struct vml_snapshot *d)
 {
+	bool parts = vml_knows(d, VML_ABORTS); /* then the fallbacks are shown by what they are made of */
 	char buf[32];
 
-	rate(l, d, VML_FAULTS, "faults");
-	rate(l, d, VML_HITS, "hits");
-	rate(l, d, VML_FALLBACKS, "fallbacks");
-	rate(l, d, VML_BYPASSES, "bypasses");
+	rate(l, d, VML_FAULTS, "", "faults/s");
+	if (parts) {
+		rate(l, d, VML_HITS, ": ", "hits");
+		rate(l, d, VML_ABORTS, ", ", "aborts");
+		rate(l, d, VML_RETRIES, ", ", "retries");
+		rate(l, d, VML_BYPASSES, ", ", "bypasses");
+	} else {
+		rate(l, d, VML_HITS, ", ", "hits/s");
+		rate(l, d, VML_FALLBACKS, ", ", "fallbacks/s");
+		rate(l, d, VML_BYPASSES, ", ", "bypasses/s");
+	}
+	add(l, "%s ", parts ? ";" : ",");
 	if (vml_knows(d, VML_WAIT_NS))
-		add(l, ", %s/s waited", vml_fmt_ns(buf, sizeof(buf), (double)d->total[VML_WAIT_NS] / vml_seconds(d)));
+		add(l, "%s/s waited", vml_fmt_ns(buf, sizeof(buf), (double)d->total[VML_WAIT_NS] / vml_seconds(d)));
 	else
-		add(l, ", - waited");
+		add(l, "- waited");
 }
 
 static int more_lost(const void *a, const void *b)

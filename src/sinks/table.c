@@ -8,6 +8,7 @@
 #include <libsmartcols.h>
 
 #include "vmalock/base.h"
+#include "vmalock/caps.h"
 #include "vmalock/snapshot.h"
 #include "vmalock/sink.h"
 #include "parts.h"
@@ -131,12 +132,12 @@ static int print_reasons(FILE *out, const struct vml_snapshot *d, const struct v
 	struct table t;
 	char buf[64];
 	double sum = (double)vml_tally_sum(&d->reasons);
-	uint32_t i, n = d->reasons.n;
+	uint32_t i, n;
 	int err;
 
-	if (!d->have_reasons || !n)
+	if (!d->have_reasons || !d->reasons.n)
 		return 0;
-	err = vml_reasons_rank(&d->reasons, &cell);
+	err = vml_reasons_rank(d, &d->reasons, &cell, &n);
 	if (err)
 		return err;
 	fputc('\n', out);
@@ -157,6 +158,37 @@ static int print_reasons(FILE *out, const struct vml_snapshot *d, const struct v
 		table_cell(&t, help ? help : "");
 	}
 	free(cell);
+	return table_print(&t);
+}
+
+static int print_lookups(FILE *out, const struct vml_snapshot *d, const struct vml_view *view)
+{
+	static const char *const head[] = { "LOOKUPS/s", "ABORTS/s", "MISSES/s" };
+	bool misses = d->caps && vml_caps_has(d->caps, VML_CAP_MISSES);
+	struct table t;
+	char buf[64];
+	size_t i, k;
+
+	if (!vml_lookups_worth(d))
+		return 0;
+	fputc('\n', out);
+	table_open(&t, out, view->utf8);
+	table_column(&t, "VMA LOOKUPS BY", false);
+	for (k = 0; k < VML_ARRAY_SIZE(head); k++)
+		table_column(&t, head[k], true);
+	for (i = 0; i < d->nlookup; i++) {
+		const struct vml_lookup *l = &d->lookup[i];
+		const uint64_t count[] = { l->lookups, l->aborts, l->misses };
+
+		if (!l->lookups)
+			continue;
+		table_row(&t);
+		table_cell(&t, l->caller);
+		for (k = 0; k < VML_ARRAY_SIZE(count); k++)
+			table_cell(&t, k == 2 && !misses
+					       ? "-"
+					       : vml_fmt_count(buf, sizeof(buf), (double)count[k] / vml_seconds(d)));
+	}
 	return table_print(&t);
 }
 
@@ -181,14 +213,14 @@ static int print_times(FILE *out, const struct vml_snapshot *d, const struct vml
 		return 0;
 	fputc('\n', out);
 	table_open(&t, out, view->utf8);
-	table_column(&t, "MMAP_LOCK", false);
+	table_column(&t, "DURATION", false);
 	table_column(&t, "TIMES/s", true);
 	table_column(&t, "P50", true);
 	table_column(&t, "P90", true);
 	table_column(&t, "P99", true);
 	table_column(&t, "MAX", true);
 	for (i = 0; i < VML_HISTS; i++) {
-		if (!vml_knows(d, vml_hist_metrics[i]))
+		if (!vml_knows(d, vml_hist_metrics[i]) || (i >= VML_HISTS_ALWAYS && !d->hist[i].count))
 			continue;
 		table_row(&t);
 		table_cell(&t, vml_hist_titles[i]);
@@ -208,6 +240,8 @@ int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view
 	err = print_rows(out, delta, view);
 	if (!err)
 		err = print_reasons(out, delta, view);
+	if (!err)
+		err = print_lookups(out, delta, view);
 	if (!err)
 		err = print_times(out, delta, view);
 	return err ? err : ferror(out) ? -EIO : 0;

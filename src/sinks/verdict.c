@@ -46,6 +46,7 @@ static bool no_vma_locks(const struct vml_snapshot *d)
 static bool all_inferred(const struct vml_snapshot *d)
 {
 	uint64_t exact = 0, inferred = 0;
+	bool trusted = vml_snapshot_exact(d);
 	uint32_t i;
 
 	for (i = 0; i < d->reasons.n; i++) {
@@ -53,7 +54,7 @@ static bool all_inferred(const struct vml_snapshot *d)
 
 		*(c->index % 2 == VML_EXACT ? &exact : &inferred) += c->count;
 	}
-	return inferred && exact <= d->total[VML_BYPASSES];
+	return trusted ? inferred && exact <= d->total[VML_BYPASSES] : inferred + exact > d->total[VML_BYPASSES];
 }
 
 static const char *main_reason(const struct vml_tally *reasons)
@@ -139,6 +140,34 @@ static void wait_clause(struct sentence *s, const struct vml_snapshot *d)
 		clause(s, ", longest %s", vml_spaced(vml_fmt_ns(max, sizeof(max), longest), sizeof(max)));
 }
 
+/* What the fallbacks are, where that can be told. */
+static void fallbacks_clause(struct sentence *s, const struct vml_snapshot *d)
+{
+	static const struct {
+		enum vml_metric part;
+		const char *word;
+	} what[] = { { VML_ABORTS, "refused" }, { VML_RETRIES, "given up" }, { VML_BYPASSES, "in kernel mode" } };
+	double sum = (double)d->total[VML_FALLBACKS], percent;
+	char text[128] = "", share[32];
+	size_t i, len = 0;
+
+	if (!vml_knows(d, VML_ABORTS) || !vml_knows(d, VML_FALLBACKS) ||
+	    !(d->total[VML_ABORTS] + d->total[VML_RETRIES]))
+		return;
+	for (i = 0; i < VML_ARRAY_SIZE(what); i++) {
+		if (!d->total[what[i].part])
+			continue;
+		percent = 100 * (double)d->total[what[i].part] / sum;
+		if (percent < 1)
+			snprintf(share, sizeof(share), "<1");
+		else
+			snprintf(share, sizeof(share), "%.0f", percent);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %% %s", len ? ", " : "", share,
+					what[i].word);
+	}
+	clause(s, "; fallbacks: %s", text);
+}
+
 void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 {
 	static const char *const word[] = {
@@ -170,4 +199,5 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 		clause(&s, "; of the selected processes only");
 	if (d->have_reasons && all_inferred(d))
 		clause(&s, "; reasons are inferred");
+	fallbacks_clause(&s, d);
 }

@@ -18,7 +18,7 @@
 #define INTERVAL_NS 1000000000ULL
 #define BATCH_ROWS 20
 
-enum { OPT_CGROUP = 256, OPT_BACKEND, OPT_BTF };
+enum { OPT_CGROUP = 256, OPT_BACKEND, OPT_DETAIL, OPT_BTF };
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "What is shown:", 1 },
@@ -37,7 +37,10 @@ static const struct argp_option options[] = {
 	{ "batch", 'b', NULL, 0, "As text, also on a terminal", 3 },
 	{ "json", 'j', NULL, 0, "One JSON object an interval, on one line", 3 },
 	{ NULL, 0, NULL, 0, "How it is measured:", 4 },
-	{ "backend", OPT_BACKEND, "NAME", 0, "auto, tracepoint, fentry or kprobe", 4 },
+	{ "backend", OPT_BACKEND, "NAME", 0,
+	  "The kernel hooks: fentry, kprobe or tracepoint (default auto: the first of them that works)", 4 },
+	{ "detail", OPT_DETAIL, "NAME", 0,
+	  "default, or exact: also misses, who looks VMAs up and how long faults take, at a higher cost", 4 },
 	{ "btf", OPT_BTF, "FILE", 0, "Type information of the kernel", 4 },
 	{ "help", 'h', NULL, 0, "Print this", -1 },
 	{ "version", 'V', NULL, 0, "Print the version", -1 },
@@ -52,6 +55,7 @@ static const char doc[] = "Shows which processes, threads and memory areas take 
 			  "  sudo vmalocktop -b -n 3 -d 10           three batches of text, 10 s each\n"
 			  "  sudo vmalocktop -b -s read_wait         who waits longest to read-lock\n"
 			  "  sudo vmalocktop -j -l 0 | jq .totals    JSON, all rows\n"
+			  "  sudo vmalocktop -b --detail exact       also misses, and who looks VMAs up\n"
 			  "\n"
 			  "Exit status: 0 ok, 1 failure, 2 wrong usage, 4 this kernel cannot be observed.\n";
 
@@ -86,17 +90,31 @@ int vml_user_parse(const char *text, uint32_t *ret_uid)
 	return vml_parse_u32(text, 0, UINT32_MAX - 1, ret_uid) ? -ENOENT : 0;
 }
 
-static error_t parse_backend(struct parse *p, const char *arg)
+/* What @list, ended by NULL, has for @arg. */
+static const char *one_of(const char *const *list, const char *arg)
 {
-	static const char *const known[] = { "auto", "tracepoint", "fentry", "kprobe" };
-	size_t i;
+	while (*list && strcmp(*list, arg))
+		list++;
+	return *list;
+}
 
-	for (i = 0; i < VML_ARRAY_SIZE(known); i++)
-		if (!strcmp(arg, known[i])) {
-			p->o->live.backend = known[i];
-			return 0;
-		}
-	return wrong(p, "--backend: auto, tracepoint, fentry or kprobe, not '%s'", arg);
+static error_t parse_measuring(struct parse *p, int key, const char *arg)
+{
+	static const char *const backends[] = { "auto", "tracepoint", "fentry", "kprobe", NULL };
+	static const char *const details[] = { "default", "exact", NULL };
+	struct vml_live_options *live = &p->o->live;
+
+	switch (key) {
+	case OPT_BACKEND:
+		live->backend = one_of(backends, arg);
+		return live->backend ? 0 : wrong(p, "--backend: auto, tracepoint, fentry or kprobe, not '%s'", arg);
+	case OPT_DETAIL:
+		live->detail = one_of(details, arg);
+		return live->detail ? 0 : wrong(p, "--detail: default or exact, not '%s'", arg);
+	default:
+		live->btf_path = arg;
+		return 0;
+	}
 }
 
 static error_t parse_selection(struct parse *p, int key, char *arg)
@@ -156,10 +174,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		p->o->json = true;
 		return 0;
 	case OPT_BACKEND:
-		return parse_backend(p, arg);
+	case OPT_DETAIL:
 	case OPT_BTF:
-		p->o->live.btf_path = arg;
-		return 0;
+		return parse_measuring(p, key, arg);
 	case 'h':
 	case 'V':
 		p->action = VML_TOP_DONE;

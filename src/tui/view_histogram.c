@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * How long waits and holds took: a line of quantiles each, and under them bars
- * on one time axis, so that reading and writing can be compared by eye.
+ * How long waits, holds and the parts of a fault took: a line of quantiles each,
+ * and under them bars of the selected one and of those that follow it, on one
+ * time axis, so that they can be compared by eye.
  */
 #include <math.h>
 
@@ -9,14 +10,21 @@
 #include "vmalock/sink.h"
 #include "screen.h"
 
-#define NAME_COLUMNS 11
+#define NAME_COLUMNS 13
 #define NUMBER_COLUMNS 9
 #define AXIS_COLUMNS 9
 #define COUNT_COLUMNS 7
-#define WIDE 120 /* columns from which holds have bars too */
+#define WIDE 120 /* columns from which four have bars, instead of two */
+#define BARS_MAX 4
 #define MAX_STEP 32
 
 static const double quantile[] = { 0.5, 0.9, 0.99 };
+
+/* The histograms that have a line, and those that have bars. */
+struct listed {
+	unsigned int which[VML_HISTS];
+	size_t n, bars_at, nbars;
+};
 
 /* Buckets on the screen: @step of the geometry in a line, lines @first to @last. */
 struct axis {
@@ -28,16 +36,35 @@ static uint32_t line_of(uint32_t bucket, uint32_t step)
 	return (bucket + step - 1) / step;
 }
 
-/* The finest axis that holds all bars in @lines; false when there is nothing to show. */
-static bool make_axis(const struct tui_subject *s, unsigned int nbars, int lines, struct axis *ret)
+static void make_list(const struct tui_subject *s, struct listed *l)
 {
-	uint32_t low = UINT32_MAX, high = 0;
 	unsigned int i;
 
-	for (i = 0; i < nbars; i++) {
-		const struct vml_tally *t = &s->hist[i].bucket;
+	*l = (struct listed){ 0 };
+	for (i = 0; i < VML_HISTS; i++)
+		if (i < VML_HISTS_ALWAYS || (s->known[i] && s->hist[i].count))
+			l->which[l->n++] = i;
+}
 
-		if (!s->known[i] || !t->n)
+/* The selected one and what follows it; at the end of the list what is before it. */
+static void choose_bars(struct listed *l, size_t selected, int cols)
+{
+	l->nbars = cols >= WIDE ? BARS_MAX : BARS_MAX / 2;
+	if (l->nbars > l->n)
+		l->nbars = l->n;
+	l->bars_at = selected + l->nbars <= l->n ? selected : l->n - l->nbars;
+}
+
+/* The finest axis that holds all bars in @lines; false when there is nothing to show. */
+static bool make_axis(const struct tui_subject *s, const struct listed *l, int lines, struct axis *ret)
+{
+	uint32_t low = UINT32_MAX, high = 0;
+	size_t i;
+
+	for (i = l->bars_at; i < l->bars_at + l->nbars; i++) {
+		const struct vml_tally *t = &s->hist[l->which[i]].bucket;
+
+		if (!s->known[l->which[i]] || !t->n)
 			continue;
 		if (t->cell[0].index < low)
 			low = t->cell[0].index;
@@ -117,34 +144,69 @@ static void draw_bars(struct tui *t, struct tui_canvas *c, int row, int col, int
 	tui_put_bar(c, row, col + COUNT_COLUMNS + 1, width - COUNT_COLUMNS - 2, (double)count / (double)max);
 }
 
-static void draw_axis(struct tui *t, struct tui_canvas *c, const struct tui_area *a, const struct tui_subject *s)
+static void draw_axis(struct tui *t, struct tui_canvas *c, const struct tui_area *a, const struct tui_subject *s,
+		      const struct listed *l)
 {
-	unsigned int nbars = a->cols >= WIDE ? VML_HISTS : 2, i;
 	int left = a->col + 2 + AXIS_COLUMNS + 2;
-	int width = (a->cols - (left - a->col)) / (int)nbars, row = a->row + 1;
+	int width = (a->cols - (left - a->col)) / (int)l->nbars, row = a->row + 1;
+	const unsigned int *which = &l->which[l->bars_at];
 	struct axis x;
 	char label[32];
 	uint32_t line;
+	size_t i;
 
-	if (a->rows < 2 || !make_axis(s, nbars, a->rows - 1, &x))
+	if (a->rows < 2 || !make_axis(s, l, a->rows - 1, &x))
 		return;
 	tui_style_row(c, a->row, TUI_HEAD);
 	tui_put_fit(c, a->row, a->col + 2, AXIS_COLUMNS, true, TUI_HEAD, "UP TO");
-	for (i = 0; i < nbars; i++) {
+	for (i = 0; i < l->nbars; i++) {
 		tui_put_fit(c, a->row, left + (int)i * width, COUNT_COLUMNS, true, TUI_HEAD,
 			    t->counts ? "TIMES" : "TIMES/s");
 		tui_put_fit(c, a->row, left + (int)i * width + COUNT_COLUMNS + 1, width - COUNT_COLUMNS - 1, false,
-			    TUI_HEAD, vml_hist_titles[i]);
+			    TUI_HEAD, vml_hist_titles[which[i]]);
 	}
 	for (line = x.first; line <= x.last && row < a->row + a->rows; line++, row++) {
 		double up_to = vml_hist_upper(line * x.step);
 
 		tui_put_fit(c, row, a->col + 2, AXIS_COLUMNS, true, TUI_PLAIN,
 			    isfinite(up_to) ? vml_fmt_ns(label, sizeof(label), up_to) : "more");
-		for (i = 0; i < nbars; i++)
-			if (s->known[i])
-				draw_bars(t, c, row, left + (int)i * width, width, &s->hist[i].bucket, &x, line);
+		for (i = 0; i < l->nbars; i++)
+			if (s->known[which[i]])
+				draw_bars(t, c, row, left + (int)i * width, width, &s->hist[which[i]].bucket, &x, line);
 	}
+}
+
+/* The lines of quantiles; returns how many are on the screen: at most half of it. */
+static int draw_list(struct tui *t, struct tui_canvas *c, const struct tui_area *a, const struct tui_subject *s,
+		     const struct listed *l)
+{
+	static const char *const head[] = { "P50", "P90", "P99", "MAX" };
+	int lines = a->rows / 2 - 1, col = a->col + 2;
+	struct tui_cursor *cursor = tui_cursor(t);
+	size_t i, first;
+
+	if (lines < VML_HISTS_ALWAYS)
+		lines = VML_HISTS_ALWAYS;
+	if (lines > (int)l->n)
+		lines = (int)l->n;
+	if (lines > a->rows - 1)
+		lines = a->rows - 1;
+	first = tui_scroll(&cursor->top, cursor->at, l->n, lines);
+	tui_style_row(c, a->row, TUI_HEAD);
+	tui_put_fit(c, a->row, col, NAME_COLUMNS, false, TUI_HEAD, "DURATION");
+	tui_put_fit(c, a->row, col += NAME_COLUMNS, NUMBER_COLUMNS, true, TUI_HEAD, t->counts ? "TIMES" : "TIMES/s");
+	for (i = 0; i < VML_ARRAY_SIZE(head); i++)
+		tui_put_fit(c, a->row, col += NUMBER_COLUMNS, NUMBER_COLUMNS, true, TUI_HEAD, head[i]);
+	for (i = first; i < l->n && (int)(i - first) < lines; i++) {
+		unsigned int which = l->which[i];
+		int row = a->row + 1 + (int)(i - first);
+
+		draw_quantiles(t, c, row, a->col + 2, s->known[which] ? &s->hist[which] : NULL, vml_hist_titles[which]);
+		if (i == cursor->at)
+			tui_put(c, row, a->col, TUI_BOLD, ">");
+	}
+	t->page = lines;
+	return lines;
 }
 
 static const char *empty_text(struct tui *t, const struct tui_subject *s, char *buf, size_t n)
@@ -160,13 +222,13 @@ static const char *empty_text(struct tui *t, const struct tui_subject *s, char *
 
 void tui_draw_histogram(struct tui *t, struct tui_canvas *c, const struct tui_area *a)
 {
-	static const char *const head[] = { "P50", "P90", "P99", "MAX" };
-	struct tui_area rest = { a->row + VML_HISTS + 2, a->col, a->rows - VML_HISTS - 2, a->cols };
-	struct tui_area room = { a->row + 1, a->col + 2, a->rows - 1, a->cols - 2 };
-	int col = a->col + 2, i;
+	struct tui_area room = { a->row + 1, a->col + 2, a->rows - 1, a->cols - 2 }, rest = *a;
+	struct tui_cursor *cursor = tui_cursor(t);
 	struct tui_subject s;
+	struct listed l;
 	bool any = false;
 	char text[512];
+	int i;
 
 	tui_subject(t, &s);
 	t->nrows = 0;
@@ -177,12 +239,13 @@ void tui_draw_histogram(struct tui *t, struct tui_canvas *c, const struct tui_ar
 		tui_put_wrapped(c, &room, TUI_PLAIN, empty_text(t, &s, text, sizeof(text)));
 		return;
 	}
-	tui_style_row(c, a->row, TUI_HEAD);
-	tui_put_fit(c, a->row, col, NAME_COLUMNS, false, TUI_HEAD, "MMAP_LOCK");
-	tui_put_fit(c, a->row, col += NAME_COLUMNS, NUMBER_COLUMNS, true, TUI_HEAD, t->counts ? "TIMES" : "TIMES/s");
-	for (i = 0; i < (int)VML_ARRAY_SIZE(head); i++)
-		tui_put_fit(c, a->row, col += NUMBER_COLUMNS, NUMBER_COLUMNS, true, TUI_HEAD, head[i]);
-	for (i = 0; i < VML_HISTS && i + 1 < a->rows; i++)
-		draw_quantiles(t, c, a->row + 1 + i, a->col + 2, s.known[i] ? &s.hist[i] : NULL, vml_hist_titles[i]);
-	draw_axis(t, c, &rest, &s);
+	make_list(&s, &l);
+	t->nrows = l.n;
+	if (cursor->at >= l.n)
+		cursor->at = l.n - 1;
+	choose_bars(&l, cursor->at, a->cols);
+	i = draw_list(t, c, a, &s, &l) + 2;
+	rest.row += i;
+	rest.rows -= i;
+	draw_axis(t, c, &rest, &s, &l);
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Why faults took mmap_lock: of the host, a process, a thread or a VMA. */
+/*
+ * Why faults took mmap_lock: of the host, a process, a thread or a VMA.  Under
+ * those of the host, who looks VMAs up, when others than page faults did.
+ */
 #include <stdlib.h>
 
 #include "vmalock/base.h"
+#include "vmalock/caps.h"
 #include "vmalock/sink.h"
 #include "screen.h"
 
@@ -11,6 +15,7 @@
 #define NUMBER_COLUMNS 8
 #define SHARE_COLUMNS 7
 #define HELP_LINES 4
+#define CALLER_COLUMNS (NAME_COLUMNS + 1 + CERTAINTY_COLUMNS)
 
 static const char *empty_text(struct tui *t, const struct tui_subject *s, char *buf, size_t n)
 {
@@ -62,9 +67,60 @@ static void draw_head(struct tui *t, struct tui_canvas *c, const struct tui_area
 	tui_put_fit(c, a->row, col, SHARE_COLUMNS, true, TUI_HEAD, "SHARE");
 }
 
-/* The rows, and under them what the selected one means. */
-static void draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_area *a, const struct vml_cell *cell,
-			 size_t n, double sum)
+/* ---- who looks VMAs up: of the host, so only there */
+
+static size_t lookup_lines(struct tui *t)
+{
+	size_t i, n = 0;
+
+	if (!t->delta || tui_here(t)->focus != TUI_HOST || !vml_lookups_worth(t->delta))
+		return 0;
+	for (i = 0; i < t->delta->nlookup; i++)
+		n += t->delta->lookup[i].lookups != 0;
+	return n + 2; /* a line between, and the head */
+}
+
+static void put_numbers(struct tui_canvas *c, int row, int col, enum tui_style style, const char *const text[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++, col += NUMBER_COLUMNS + 2)
+		tui_put_fit(c, row, col, NUMBER_COLUMNS + 1, true, style, text[i]);
+}
+
+static void draw_lookups(struct tui *t, struct tui_canvas *c, const struct tui_area *a)
+{
+	static const char *const rates[] = { "LOOKUPS/s", "ABORTS/s", "MISSES/s" };
+	static const char *const counts[] = { "LOOKUPS", "ABORTS", "MISSES" };
+	double seconds = t->counts ? 1 : (double)t->delta->interval_ns / 1e9;
+	bool misses = t->delta->caps && vml_caps_has(t->delta->caps, VML_CAP_MISSES);
+	int row = a->row + 1, col = a->col + 2;
+	char buf[3][32];
+	size_t i;
+
+	tui_style_row(c, row, TUI_HEAD);
+	tui_put_fit(c, row, col, CALLER_COLUMNS, false, TUI_HEAD, "VMA LOOKUPS BY");
+	put_numbers(c, row++, col + CALLER_COLUMNS, TUI_HEAD, t->counts ? counts : rates);
+	for (i = 0; i < t->delta->nlookup && row < a->row + a->rows; i++) {
+		const struct vml_lookup *l = &t->delta->lookup[i];
+		const char *const text[] = {
+			vml_fmt_count(buf[0], sizeof(buf[0]), (double)l->lookups / seconds),
+			vml_fmt_count(buf[1], sizeof(buf[1]), (double)l->aborts / seconds),
+			misses ? vml_fmt_count(buf[2], sizeof(buf[2]), (double)l->misses / seconds) : "-",
+		};
+
+		if (!l->lookups)
+			continue;
+		tui_put_fit(c, row, col, CALLER_COLUMNS, false, TUI_PLAIN, l->caller);
+		put_numbers(c, row++, col + CALLER_COLUMNS, TUI_PLAIN, text);
+	}
+}
+
+/* ---- the view */
+
+/* The rows, and under them what the selected one means; returns the line after that. */
+static int draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_area *a, const struct vml_cell *cell,
+			size_t n, double sum)
 {
 	struct tui_cursor *cursor = tui_cursor(t);
 	int rows = a->rows - 1 - (a->rows > 2 * HELP_LINES ? HELP_LINES : 0);
@@ -88,11 +144,13 @@ static void draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_a
 	room.row = a->row + 2 + (int)(i - first);
 	if (help && room.row + 1 < a->row + a->rows)
 		tui_put_wrapped(c, &room, TUI_DIM, help);
+	return room.row + room.rows - 1;
 }
 
 void tui_draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_area *a)
 {
-	struct tui_area room = { a->row + 1, a->col + 2, a->rows - 1, a->cols - 2 };
+	struct tui_area room = { a->row + 1, a->col + 2, a->rows - 1, a->cols - 2 }, upper = *a, lower = *a;
+	int lookups = (int)lookup_lines(t), line = a->row + HELP_LINES;
 	struct tui_subject s;
 	struct vml_cell *cell;
 	char text[512];
@@ -101,11 +159,21 @@ void tui_draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_area
 	tui_subject(t, &s);
 	draw_head(t, c, a);
 	t->nrows = 0;
-	n = s.reasons ? s.reasons->n : 0;
-	if (!n || vml_reasons_rank(s.reasons, &cell)) {
-		tui_put_wrapped(c, &room, TUI_PLAIN, n ? "Out of memory." : empty_text(t, &s, text, sizeof(text)));
-		return;
+	if (a->rows - lookups > 2 * HELP_LINES) /* or they would leave the reasons no room */
+		upper.rows -= lookups;
+	else
+		lookups = 0;
+	if (!s.reasons || !s.reasons->n) {
+		tui_put_wrapped(c, &room, TUI_PLAIN, empty_text(t, &s, text, sizeof(text)));
+	} else if (vml_reasons_rank(t->delta, s.reasons, &cell, &n)) {
+		tui_put_wrapped(c, &room, TUI_PLAIN, "Out of memory.");
+	} else {
+		line = draw_reasons(t, c, &upper, cell, n, (double)vml_tally_sum(s.reasons));
+		free(cell);
 	}
-	draw_reasons(t, c, a, cell, n, (double)vml_tally_sum(s.reasons));
-	free(cell);
+	if (!lookups)
+		return;
+	lower.row = line;
+	lower.rows = a->row + a->rows - line;
+	draw_lookups(t, c, &lower);
 }

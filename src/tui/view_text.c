@@ -145,8 +145,13 @@ static void write_help(FILE *f)
 	      "  hit       the fault was served wholly under the lock of its VMA\n"
 	      "  fallback  the fault took mmap_lock, which the whole process shares\n"
 	      "  bypass    a fallback in kernel mode: it never tries the lock of the VMA\n"
+	      "  abort     a fallback that was refused the lock of the VMA\n"
+	      "  retry     a fallback that had the lock of the VMA and gave it up\n"
+	      "  exact     seen; inferred: concluded from the state of the VMA\n"
 	      "  wait      time from asking for mmap_lock to having it\n"
 	      "  hold      time from having mmap_lock to releasing it\n"
+	      "  VMA wait  time a writer waits for the readers of a VMA to leave\n"
+	      "  serve     time from a fault to the end of its handler\n"
 	      "  -         cannot be seen here; never the same as 0 (D says why)\n",
 	      f);
 	write_columns(f, "COLUMNS, with their name for -s", VML_PROCESS);

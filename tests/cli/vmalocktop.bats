@@ -60,7 +60,7 @@ column()
 @test "--help has the options and examples" {
 	run -0 --separate-stderr "$top" --help
 	[ -z "$stderr" ]
-	for option in -b -d -i -H -j -l -n -p -s -u --backend --btf --cgroup --version; do
+	for option in -b -d -i -H -j -l -n -p -s -u --backend --btf --cgroup --detail --version; do
 		[[ $output == *"$option"* ]] || { echo "no $option"; return 1; }
 	done
 	[[ $output == *Examples:* ]]
@@ -94,6 +94,8 @@ column()
 	usage_error "no user 'no-such-user'" -u no-such-user
 	usage_error "begins with /" --cgroup system.slice
 	usage_error "--backend" --backend magic
+	usage_error "--detail" --detail magic
+	usage_error "no column 'serve'" -b -H -s serve
 	usage_error "unexpected argument 'extra'" extra
 	usage_error "fallbacks" -b -s nonsense
 	usage_error "no column 'tid'" -b -s tid
@@ -109,7 +111,8 @@ column()
 	[ -z "$output" ]
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == "vmalocktop: this kernel "* ]]
-	run -1 --separate-stderr "$top" -b -n 1 --backend fentry
+	VML_FAKE_ERROR=backend run -1 --separate-stderr "$top" -b -n 1 --backend fentry
+	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == "vmalocktop: "*fentry* ]]
 	VML_FAKE_NEXT_ERROR=1 run -1 --separate-stderr "$top" -b -n 1
 	[ "$stderr" = "vmalocktop: cannot take a snapshot: Input/output error" ]
@@ -132,6 +135,42 @@ column()
 	grep -qE '^write_locked +inferred +193 +34.53% ' <<<"$output"
 	grep -qE '^read wait +559 +520ns +110us +900us +16ms$' <<<"$output"
 	! grep -q '^lost' <<<"$output"
+}
+
+@test "-b: what fentry and kprobe see, and what exact detail adds" {
+	text --backend fentry
+	[[ ${lines[0]} == "healthy: 95.59 % of 12,671 faults/s hit; "*"; fallbacks: 38 % refused, 3 % given up, 58 % in kernel mode" ]]
+	[[ ${lines[2]} == *", 8 CPUs, fentry backend" ]]
+	[[ ${lines[3]} == "rates  12.7k faults/s: 12.1k hits, 215 aborts, 18 retries, 326 bypasses; 150ms/s waited" ]]
+	grep -qE '^write_locked +exact +193 ' <<<"$output"
+	grep -qE '^stack_growth +inferred +9 ' <<<"$output"
+	grep -qE '^VMA wait +37 ' <<<"$output"
+	grep -qE '^page I/O +18 ' <<<"$output"
+	! grep -qE '^(serve|VMA LOOKUPS)' <<<"$output"
+	text --backend fentry -s vma_wait
+	[ "$(column 1)" = "1200 2345 4242" ]
+	text --backend kprobe --detail exact -s serve_ns
+	[[ ${lines[2]} == *", kprobe backend, exact detail" ]]
+	grep -qE '^serve hit +12.1k ' <<<"$output"
+	grep -qE '^VMA LOOKUPS BY +LOOKUPS/s +ABORTS/s +MISSES/s$' <<<"$output"
+	grep -qE '^fault +12.3k +215 +10$' <<<"$output"
+	grep -qE '^madvise +40 +2 +0$' <<<"$output"
+	! grep -qE '^binder ' <<<"$output"
+}
+
+@test "nothing is called exact while a hook that outcomes come from skips events" {
+	VML_FAKE_SKIPPED=1 text --backend fentry
+	[[ ${lines[0]} == *"; 7 events not counted; "*"reasons are inferred"* ]]
+	grep -qE '^write_locked +inferred +193 ' <<<"$output"
+	grep -qE '^kernel_mode +exact +326 ' <<<"$output"
+	VML_FAKE_SKIPPED=1 json --backend fentry
+	says .backend.exact false
+	says '[.reasons[] | select(.certainty == "exact") | .reason] | unique' '["kernel_mode"]'
+	says '[.reasons[].count] | add' 559
+	says '.reasons | length == (unique_by([.pid, .reason]) | length)' true
+	json --backend fentry
+	says .backend.exact true
+	says '[.reasons[] | select(.certainty == "exact") | .count] | add' 550
 }
 
 @test "without -b too, when the output is no terminal" {
@@ -243,20 +282,24 @@ column()
 @test "-j: one object a line, what the schema says and nothing else" {
 	[ -x "$BUILD/bin/vmalock" ] || skip "no vmalock"
 	"$BUILD/bin/vmalock" schema >"$BATS_TEST_TMPDIR/schema.json"
-	for world in VML_FAKE_LOSS VML_FAKE_MAX VML_FAKE_EXIT VML_FAKE_EMPTY; do
-		env $world=1 "$top" -j -d 0.01 -n 3 -l 0 >"$BATS_TEST_TMPDIR/out.json"
-		[ "$(wc -l <"$BATS_TEST_TMPDIR/out.json")" = 3 ]
-		run -0 jq -rf "$BATS_TEST_DIRNAME/schema.jq" --slurpfile schema "$BATS_TEST_TMPDIR/schema.json" \
-			"$BATS_TEST_TMPDIR/out.json"
-		[ -z "$output" ] || { echo "$output"; return 1; }
+	for world in VML_FAKE_LOSS VML_FAKE_MAX VML_FAKE_EXIT VML_FAKE_EMPTY VML_FAKE_SKIPPED; do
+		for how in '--backend tracepoint' '--backend fentry' '--backend kprobe --detail exact'; do
+			# shellcheck disable=SC2086
+			env $world=1 "$top" -j -d 0.01 -n 3 -l 0 $how >"$BATS_TEST_TMPDIR/out.json"
+			[ "$(wc -l <"$BATS_TEST_TMPDIR/out.json")" = 3 ]
+			run -0 jq -rf "$BATS_TEST_DIRNAME/schema.jq" --slurpfile schema "$BATS_TEST_TMPDIR/schema.json" \
+				"$BATS_TEST_TMPDIR/out.json"
+			[ -z "$output" ] || { echo "$output"; return 1; }
+		done
 	done
 }
 
 @test "the validator of the test above finds what is wrong" {
 	[ -x "$BUILD/bin/vmalock" ] || skip "no vmalock"
 	"$BUILD/bin/vmalock" schema >"$BATS_TEST_TMPDIR/schema.json"
-	json
-	for spoil in 'del(.host)' '.totals.hits = "1"' '.surprise = 1' '.processes[0].start_ns = 5' 'del(.vmas[0].kind)' \
+	json --backend fentry --detail exact
+	for spoil in '.lookups[0].caller = "nobody"' 'del(.lookups[0].aborts)' '.backend.exact = 1' \
+		'.histograms[0].lock = "serve"' 'del(.host)' '.totals.hits = "1"' '.surprise = 1' '.processes[0].start_ns = 5' 'del(.vmas[0].kind)' \
 		'.histograms[0].buckets[0] = [1]' '.reasons[0].certainty = "perhaps"' '.schema = 2'; do
 		jq -c "$spoil" <<<"$output" >"$BATS_TEST_TMPDIR/bad.json"
 		found=$(jq -rf "$BATS_TEST_DIRNAME/schema.jq" --slurpfile schema "$BATS_TEST_TMPDIR/schema.json" \
@@ -286,7 +329,7 @@ column()
 	says '.vmas[1] | [.dev, .inode, .offset]' '["8:1",1835021,155648]'
 	says '.vmas[] | select(.kind == "none") | has("start"), has("name"), has("dev")' $'false\nfalse\nfalse'
 	says '.self | [.foreign_mmap_locks, .bpf_runs, .cpu_ns]' '[0,20000,12000000]'
-	says .loss '{"thread_storage":0,"vma_map_full":0,"recursion_misses":0}'
+	says .loss '{"thread_storage":0,"vma_map_full":0,"recursion_misses_tp_page_fault_user":0}'
 }
 
 @test "-j: sums agree" {
@@ -307,10 +350,36 @@ column()
 	says '.histograms[0].max_ns' 14000002
 }
 
+@test "-j: what fentry sees, and what exact detail adds" {
+	json --backend fentry
+	says '.backend | [.name, .detail, .exact]' '["fentry","default",true]'
+	says '.totals | [.hits, .aborts, .retries, .bypasses, .fallbacks]' '[12112,215,18,326,559]'
+	says '.totals | [.vma_write_wait_ns, .vma_write_readers, .userfaultfd_ns, .page_io_ns]' '[3195000,46,0,7020000]'
+	says '.totals | has("misses"), has("serve_ns")' $'false\nfalse'
+	says 'has("lookups")' false
+	says '[.threads[] | .aborts + .retries] | add' 233
+	says '.threads[0] | has("page_io_ns")' false
+	says '[.vmas[] | .vma_write_wait_ns] | add' 3150000
+	says '[.histograms[] | select(.scope == "host") | .lock]' \
+		'["mmap_read_wait","mmap_write_wait","mmap_read_hold","mmap_write_hold","vma_write_wait","userfaultfd","page_io"]'
+	says '[.histograms[] | select(.lock == "page_io" and .scope == "process") | [.pid, .count]]' '[[1200,18]]'
+	json --backend fentry --detail exact
+	says .backend.detail '"exact"'
+	says '.totals | [.misses, .serve_ns]' '[10,27223000]'
+	says '[.histograms[] | select(.scope == "host" and (.lock | startswith("serve_"))) | [.lock, .count]]' \
+		'[["serve_hit",12112],["serve_retry",18],["serve_abort",215],["serve_bypass",326]]'
+	says .lookups '[{"caller":"fault","lookups":12345,"aborts":215,"misses":10},{"caller":"madvise","lookups":40,"aborts":2,"misses":0},{"caller":"proc","lookups":12,"aborts":0,"misses":1}]'
+	json --backend fentry --detail exact -l 0 -p 7
+	says '.lookups | length' 9
+	says '.lookups[0].lookups' 12345
+}
+
 @test "-j: what is unknown is absent" {
 	json
 	says '.totals | has("aborts"), has("retries"), has("misses"), has("blamed_ns")' $'false\nfalse\nfalse\nfalse'
-	says 'has("blockers")' false
+	says '.totals | has("vma_write_wait_ns"), has("serve_ns"), has("page_io_ns")' $'false\nfalse\nfalse'
+	says '.backend | has("exact")' false
+	says 'has("blockers"), has("lookups")' $'false\nfalse'
 	VML_FAKE_STATE=old json
 	says '.totals | has("hits")' false
 	says '.backend.capabilities.per_vma_lock' false

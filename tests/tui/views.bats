@@ -25,6 +25,42 @@ all_views()
 	all_views 200 60 200x60
 }
 
+@test "exact detail: who looks VMAs up, and all durations" {
+	start 80 24 -- --backend fentry --detail exact
+	see '^> +1200 '
+	shows '8 CPUs, fentry backend, exact detail'
+	keys 4
+	see '^  VMA LOOKUPS BY '
+	see_screen exact-4
+	keys 5
+	see '^> read wait '
+	see_screen exact-5
+	keys End
+	see '^> page I/O .* 18 '
+	shows 'TIMES/s serve bypass +TIMES/s page I/O'
+	keys Up
+	see '^> serve bypass '
+	keys 1 Enter 4
+	see 'write_locked +exact +190 '
+	shows_not LOOKUPS
+	keys 5
+	see 'VMA wait +32 '
+	close
+	start 200 60 -- --backend kprobe --detail exact
+	see '^> +1200 '
+	see_screen exact-200x60-1
+	keys 5
+	see_screen exact-200x60-5
+}
+
+@test "what a hook skipped makes reasons inferred" {
+	start 80 24 VML_FAKE_SKIPPED=1 -- --backend fentry
+	see 'lost: 7 recursion_misses_fentry_lock_mm_and_find_vma'
+	keys 4
+	see 'write_locked +inferred +193 '
+	shows 'kernel_mode +exact +326 '
+}
+
 @test "80x24 in the C locale is ASCII" {
 	start 80 24 LC_ALL=C
 	see '^> +1200 '
@@ -62,7 +98,7 @@ all_views()
 	start 200 60 TERM=dumb -- -n 1
 	see '^exit 0'
 	shows '^healthy: '
-	shows '^MMAP_LOCK '
+	shows '^DURATION '
 }
 
 @test "loss has a line of its own and is in the verdict" {

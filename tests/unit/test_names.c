@@ -28,6 +28,21 @@ static const char *const hist[] = {
 	[VML_MMAP_WRITE_WAIT] = "mmap_write_wait",
 	[VML_MMAP_READ_HOLD] = "mmap_read_hold",
 	[VML_MMAP_WRITE_HOLD] = "mmap_write_hold",
+	[VML_VMA_WRITE_WAIT] = "vma_write_wait",
+	[VML_SERVE_HIT] = "serve_hit",
+	[VML_SERVE_RETRY] = "serve_retry",
+	[VML_SERVE_ABORT] = "serve_abort",
+	[VML_SERVE_BYPASS] = "serve_bypass",
+	[VML_IN_USERFAULTFD] = "userfaultfd",
+	[VML_IN_PAGE_IO] = "page_io",
+};
+
+static const char *const caller[] = {
+	[VML_CALLER_FAULT] = "fault",	  [VML_CALLER_USERFAULTFD] = "userfaultfd",
+	[VML_CALLER_MADVISE] = "madvise", [VML_CALLER_PROC] = "proc",
+	[VML_CALLER_BINDER] = "binder",	  [VML_CALLER_TCP] = "tcp",
+	[VML_CALLER_DAMON] = "damon",	  [VML_CALLER_BPF] = "bpf",
+	[VML_CALLER_OTHER] = "other",
 };
 
 static const struct {
@@ -49,11 +64,20 @@ static const struct {
 	[VML_MMAP_READ_HOLD_NS] = { "mmap_read_hold_ns", "RD HOLD", VML_UNIT_NS },
 	[VML_MMAP_WRITE_HOLD_NS] = { "mmap_write_hold_ns", "WR HOLD", VML_UNIT_NS },
 	[VML_LOCK_FAILED] = { "lock_failed", "FAILED", VML_UNIT_COUNT },
+	[VML_VMA_WRITE_WAIT_NS] = { "vma_write_wait_ns", "VMA WAIT", VML_UNIT_NS },
+	[VML_VMA_WRITE_READERS] = { "vma_write_readers", "READERS", VML_UNIT_COUNT },
+	[VML_SERVE_NS] = { "serve_ns", "SERVE", VML_UNIT_NS },
+	[VML_USERFAULTFD_NS] = { "userfaultfd_ns", "UFFD", VML_UNIT_NS },
+	[VML_PAGE_IO_NS] = { "page_io_ns", "PAGE IO", VML_UNIT_NS },
 };
 
 _Static_assert(VML_ARRAY_SIZE(reason) == VML_NREASONS, "each reason has a name here");
-_Static_assert(VML_ARRAY_SIZE(hist) == VML_NLOCKSTATS, "each histogram has a name here");
-_Static_assert(VML_NLOCKSTATS == VML_HISTS, "snapshot.h has as many histograms as abi.h");
+_Static_assert(VML_ARRAY_SIZE(hist) == VML_NTIMES, "each histogram has a name here");
+_Static_assert(VML_ARRAY_SIZE(caller) == VML_NCALLERS, "each caller has a name here");
+_Static_assert(VML_NTIMES == VML_HISTS, "snapshot.h has as many histograms as abi.h");
+_Static_assert(VML_KERNEL_MODE == VML_NREASONS - 1, "src/model/metric.c knows bypasses by that");
+_Static_assert(VML_CALLER_FAULT == 0, "src/sinks/parts.c tells others by that");
+_Static_assert(VML_CAUSE(VML_BUSY, 1) == VML_REASON_INDEX(VML_BUSY, VML_EXACT), "one index of reasons");
 _Static_assert(VML_MMAP_READ_WAIT == 0, "src/model/column.c reads hist[0]");
 _Static_assert(VML_ARRAY_SIZE(metric) == VML_NMETRICS, "each metric has a name here");
 
@@ -91,6 +115,16 @@ static void hists(void **state)
 	assert_null(vml_hist_name(VML_HISTS));
 }
 
+static void callers(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < VML_NCALLERS; i++)
+		assert_string_equal(vml_caller_name(i), caller[i]);
+	assert_null(vml_caller_name(VML_NCALLERS));
+}
+
 static void metrics(void **state)
 {
 	const struct vml_metric_info *info;
@@ -114,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(hists),
+		cmocka_unit_test(callers),
 		cmocka_unit_test(metrics),
 	};
 

@@ -210,6 +210,39 @@ static void histograms_are_those_of_the_selected(void **state)
 	vml_snapshot_free(s);
 }
 
+/* Every histogram and both certainties are added up; who looks VMAs up is not told by process, and stays. */
+static void all_that_rows_have(void **state)
+{
+	static struct vml_lookup lookup[] = { { "fault", 5, 1, 0 } };
+	struct vml_snapshot *s = unit_snapshot(1);
+	struct vml_row *r;
+	uint32_t i, k;
+
+	(void)state;
+	s->lookup = lookup;
+	s->nlookup = 1;
+	for (i = 1; i <= 4; i++) {
+		r = unit_process(s, i);
+		r->uid = i / 2; /* 2 and 3 have 1 */
+		r->value[VML_PAGE_IO_NS] = 100 * i;
+		r->reasons = UNIT_TALLY(s, { VML_REASON_INDEX(2, VML_INFERRED), i },
+					{ VML_REASON_INDEX(2, VML_EXACT), 10 * i });
+		for (k = 0; k < VML_HISTS; k++)
+			r->hist[k] = unit_hist(UNIT_TALLY(s, { 80 + k, i }), 1000 * i, 0);
+	}
+	assert_int_equal(vml_select(s, &(struct vml_filter){ .by_uid = true, .uid = 1 }), 0);
+	assert_int_equal(s->total[VML_PAGE_IO_NS], 500);
+	assert_int_equal(vml_tally_get(&s->reasons, VML_REASON_INDEX(2, VML_INFERRED)), 5);
+	assert_int_equal(vml_tally_get(&s->reasons, VML_REASON_INDEX(2, VML_EXACT)), 50);
+	for (k = 0; k < VML_HISTS; k++) {
+		assert_int_equal(vml_tally_get(&s->hist[k].bucket, 80 + k), 5);
+		assert_int_equal(s->hist[k].sum_ns, 5000);
+	}
+	assert_int_equal(s->nlookup, 1);
+	assert_int_equal(s->lookup[0].lookups, 5);
+	vml_snapshot_free(s);
+}
+
 /* What a reader of damaged history might hand over: an index out of range is not counted, and breaks nothing. */
 static void indexes_out_of_range_are_ignored(void **state)
 {
@@ -265,6 +298,7 @@ int main(void)
 		cmocka_unit_test(cgroup_with_a_backslash),
 		cmocka_unit_test(threads_and_vmas_follow_their_process),
 		cmocka_unit_test(histograms_are_those_of_the_selected),
+		cmocka_unit_test(all_that_rows_have),
 		cmocka_unit_test(indexes_out_of_range_are_ignored),
 		cmocka_unit_test(out_of_memory),
 	};

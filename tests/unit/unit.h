@@ -153,6 +153,30 @@ static inline void unit_assert_tally(const struct vml_tally *x, const struct vml
 	}
 }
 
+/* vml_delta() that succeeds. */
+static inline struct vml_snapshot *unit_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur)
+{
+	struct vml_snapshot *d = NULL;
+
+	assert_int_equal(vml_delta(prev, cur, &d), 0);
+	assert_non_null(d);
+	return d;
+}
+
+static inline void unit_free(struct vml_snapshot *a, struct vml_snapshot *b, struct vml_snapshot *c)
+{
+	vml_snapshot_free(a);
+	vml_snapshot_free(b);
+	vml_snapshot_free(c);
+}
+
+static inline void unit_set_loss(struct vml_snapshot *s, const struct vml_loss *loss, size_t n)
+{
+	s->loss = vml_arena_copy(s->arena, loss, n * sizeof(*loss));
+	assert_non_null(s->loss);
+	s->nloss = n;
+}
+
 static inline bool unit_near(double x, double y, double relative)
 {
 	double error = x > y ? x - y : y - x;
