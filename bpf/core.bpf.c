@@ -21,7 +21,7 @@ struct {
 } stacks SEC(".maps");
 
 volatile __u32 enabled;
-const volatile __u32 self_tgid, have_outcome, exact_detail, faults_by_handler, can_read_names;
+const volatile __u32 self_tgid, have_outcome, exact_detail, faults_by_handler, can_read_names, many_nodes;
 /* Text of lock_mm_and_find_vma, when kallsyms could be read and is needed. */
 const volatile __u64 fallback_text_start, fallback_text_end;
 
@@ -133,6 +133,9 @@ static __noinline __u8 user_fault_takes_lock(void *ctx, struct task_struct *task
 {
 	int inside = compat_in_fault_handler(task, th->vma_flags, th->vma_is_file), stack;
 
+	/* task_numa_work() asks on the way back to user mode, too */
+	if (many_nodes && inside == 0)
+		inside = -1;
 	if (inside == 1)
 		return VML_WAIT_IN_HANDLER;
 	if (!core_in_last_fault(task, th)) {
@@ -268,12 +271,14 @@ __hidden int core_lock_start(void *ctx, __u64 mm, bool write)
 __hidden int core_lock_acquired(__u64 mm, bool write, bool success)
 {
 	__u64 now = bpf_ktime_get_ns(), wait;
+	struct task_struct *task;
 	struct vml_thread *th;
 	struct vml_slot *s;
 
 	if (!enabled)
 		return 0;
-	th = thread_get(bpf_get_current_task_btf());
+	task = bpf_get_current_task_btf();
+	th = thread_get(task);
 	if (!th)
 		return 0;
 	th->lock_events++;
@@ -306,6 +311,14 @@ __hidden int core_lock_acquired(__u64 mm, bool write, bool success)
 		th->lock_failed++;
 	}
 	slot_settle(s);
+	/*
+	 * Under the VMA lock only __vmf_anon_prepare asks for mmap_lock, and gives the VMA
+	 * lock up when it does not get it.  A hook on that function would run in every
+	 * fault of anonymous memory.
+	 */
+	if (have_outcome && !write && !success && mm == (__u64)task->mm &&
+	    compat_in_fault_handler(task, th->vma_flags, th->vma_is_file) != 0)
+		return core_inner_exit(VML_ANON_VMA, VM_FAULT_RETRY);
 	return 0;
 }
 

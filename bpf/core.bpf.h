@@ -180,6 +180,8 @@ extern const volatile __u32 have_outcome;
 extern const volatile __u32 exact_detail;
 /* No tracepoint says that a fault begins: handle_mm_fault, or in the exact detail the lookup, does. */
 extern const volatile __u32 faults_by_handler;
+/* NUMA balancing may run. */
+extern const volatile __u32 many_nodes;
 /* bpf_probe_read_kernel() is allowed: not under lockdown=confidentiality. */
 extern const volatile __u32 can_read_names;
 /* Set last, when every hook is attached: nothing is counted by halves. */
@@ -202,6 +204,9 @@ __hidden bool core_in_last_fault(struct task_struct *task, struct vml_thread *th
 int core_account(struct vml_thread *th, __u32 which, __u64 ns);
 
 /* ---- small things every object needs */
+
+#define VM_FAULT_MAJOR 0x4
+#define VM_FAULT_RETRY 0x400
 
 static __always_inline __u64 core_since(__u64 now, __u64 then)
 {

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The fentry backend: BPF trampolines on the slow paths of a fault.  In the
- * default detail nothing here runs in a fault that is a hit, save those that
- * prepare an anon_vma or go to a file system for a page.  The verifier wants to
+ * default detail nothing here runs in a fault that is a hit, save those that go
+ * to a file system or to swap for a page.  The verifier wants to
  * see that a trampoline returns 0.
  */
 #include "core.bpf.h"
 #include "compat.bpf.h"
-
-#define VM_FAULT_MAJOR 0x4
-#define VM_FAULT_RETRY 0x400
 
 /* ---- outcome */
 
@@ -21,13 +18,6 @@ int BPF_PROG(fentry_lock_mm_and_find_vma, struct mm_struct *mm, unsigned long ad
 }
 
 /* ---- why VM_FAULT_RETRY */
-
-SEC("fexit/__vmf_anon_prepare")
-int BPF_PROG(fexit_vmf_anon_prepare, struct vm_fault *vmf, vm_fault_t ret)
-{
-	core_inner_exit(VML_ANON_VMA, ret);
-	return 0;
-}
 
 SEC("fexit/__folio_lock_or_retry")
 int BPF_PROG(fexit_folio_lock_or_retry, struct folio *folio, struct vm_fault *vmf, vm_fault_t ret)

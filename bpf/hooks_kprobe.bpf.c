@@ -11,9 +11,6 @@
 #include "core.bpf.h"
 #include "compat.bpf.h"
 
-#define VM_FAULT_MAJOR 0x4
-#define VM_FAULT_RETRY 0x400
-
 /* ---- outcome */
 
 SEC("kprobe")
@@ -23,12 +20,6 @@ int kprobe_lock_mm_and_find_vma(struct pt_regs *ctx)
 }
 
 /* ---- why VM_FAULT_RETRY */
-
-SEC("kretprobe")
-int kretprobe_vmf_anon_prepare(struct pt_regs *ctx)
-{
-	return core_inner_exit(VML_ANON_VMA, PT_REGS_RC(ctx));
-}
 
 SEC("kprobe")
 int kprobe_folio_lock_or_retry(struct pt_regs *ctx)

@@ -27,7 +27,6 @@ struct {
 } lookups SEC(".maps");
 
 #define FAULT_FLAG_VMA_LOCK 0x1000
-#define VM_FAULT_RETRY 0x400
 #define SIGKILL_BIT (1UL << 8)
 
 static __always_inline void set_state(struct vml_thread *th, __u32 state, __u32 flags)

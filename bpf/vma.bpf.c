@@ -52,7 +52,7 @@ enum walk_result { WALK_FOUND, WALK_NONE, WALK_DEAD, WALK_ERROR, WALK_DOWN };
 
 struct walk {
 	__u64 entry; /* what the slot holds */
-	__u64 last; /* last address of its range */
+	__u64 first, last; /* addresses of its range */
 };
 
 static __always_inline bool is_node(__u64 entry)
@@ -62,22 +62,28 @@ static __always_inline bool is_node(__u64 entry)
 
 /*
  * The slot of node @n whose range covers @index: the first whose pivot is not
- * below it, else the last one in use.  Offsets must be constants for the
- * verifier, so the loops are unrolled.
+ * below it, else the last one in use (@end).  Offsets must be constants for the
+ * verifier, so the search is a tree of branches; each load of kernel memory is
+ * eight instructions, and this way four are enough.  Leaves the slot in entry and
+ * narrows first and last, which are those of the node.
  */
-#define SLOT_FIND(n, pivots, end, index, entry, hi)                            \
-	_Pragma("clang loop unroll(full)") for (int i = 0; i <= (pivots); i++) \
-	{                                                                      \
-		if (i == (pivots) || (__u64)i >= (end)) {                      \
-			(entry) = (__u64)(n)->slot[i];                         \
-			break;                                                 \
-		}                                                              \
-		if ((n)->pivot[i] >= (index)) {                                \
-			(hi) = (n)->pivot[i];                                  \
-			(entry) = (__u64)(n)->slot[i];                         \
-			break;                                                 \
-		}                                                              \
+#define SLOT_AT(n, i) entry = (__u64)(n)->slot[i];
+#define SLOT_SPLIT(n, i, low, high)                                         \
+	{                                                                   \
+		__u64 pivot = (i) < end ? (__u64)(n)->pivot[i] : node_last; \
+		if (pivot >= index) {                                       \
+			last = pivot;                                       \
+			low                                                 \
+		} else {                                                    \
+			first = pivot + 1;                                  \
+			high                                                \
+		}                                                           \
 	}
+#define SLOT_2(n, i) SLOT_SPLIT(n, i, SLOT_AT(n, i), SLOT_AT(n, (i) + 1))
+#define SLOT_4(n, i) SLOT_SPLIT(n, (i) + 1, SLOT_2(n, i), SLOT_2(n, (i) + 2))
+#define SLOT_8(n, i) SLOT_SPLIT(n, (i) + 3, SLOT_4(n, i), SLOT_4(n, (i) + 4))
+#define SLOT_10(n) SLOT_SPLIT(n, 7, SLOT_8(n, 0), SLOT_2(n, 8))
+#define SLOT_16(n) SLOT_SPLIT(n, 7, SLOT_8(n, 0), SLOT_8(n, 8))
 
 /*
  * One level down: from the node in w->entry, which ends at w->last, to the slot
@@ -86,30 +92,32 @@ static __always_inline bool is_node(__u64 entry)
  */
 __noinline int vma_walk_step(struct walk *w, __u64 index)
 {
-	__u64 node, type, end, entry = 0, hi;
+	__u64 node, type, end, entry = 0, first, last, node_last;
 
 	if (!w || !have_rdonly_cast)
 		return WALK_ERROR;
 	node = w->entry & ~255ULL;
 	type = (w->entry >> 3) & 15;
-	hi = w->last;
+	first = w->first;
+	last = node_last = w->last;
 	if (type == maple_arange_64) {
 		struct maple_arange_64 *n = AS(maple_arange_64, node);
 
 		end = n->meta.end;
-		SLOT_FIND(n, 9, end, index, entry, hi);
+		SLOT_10(n);
 	} else if (type == maple_leaf_64 || type == maple_range_64) {
 		struct maple_range_64 *n = AS(maple_range_64, node);
 
 		/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
-		end = n->pivot[14] ? (n->pivot[14] == hi ? 14 : 15)
+		end = n->pivot[14] ? (n->pivot[14] == node_last ? 14 : 15)
 				   : AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
-		SLOT_FIND(n, 15, end, index, entry, hi);
+		SLOT_16(n);
 	} else {
 		return WALK_ERROR;
 	}
 	w->entry = entry;
-	w->last = hi;
+	w->first = first;
+	w->last = last;
 	/* a node that was replaced points to itself: what was read may be torn */
 	if (((__u64)AS(maple_arange_64, node)->parent & ~255ULL) == node)
 		return WALK_DEAD;
@@ -118,15 +126,24 @@ __noinline int vma_walk_step(struct walk *w, __u64 index)
 	return !entry || (entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
 }
 
-static __always_inline int walk_once(__u64 mm, __u64 index, struct walk *w)
+/* The last node of a walk: the next one may begin there while nobody wrote. */
+struct leaf {
+	__u64 entry, first, last;
+};
+
+static __always_inline int walk_once(__u64 mm, __u64 index, struct walk *w, struct leaf *leaf)
 {
 	int r = WALK_DOWN;
 
 	w->entry = (__u64)AS(mm_struct, mm)->mm_mt.ma_root;
+	w->first = 0;
 	w->last = ~0ULL;
 	if (!is_node(w->entry))
 		return WALK_NONE;
 	for (int depth = 0; depth < WALK_DEPTH; depth++) {
+		leaf->entry = w->entry;
+		leaf->first = w->first;
+		leaf->last = w->last;
 		r = vma_walk_step(w, index);
 		if (r != WALK_DOWN)
 			break;
@@ -138,6 +155,7 @@ static __always_inline int walk_once(__u64 mm, __u64 index, struct walk *w)
 struct found {
 	__u64 vma, start, end, flags, file;
 	__u64 last; /* last address of the gap when there is none */
+	struct leaf leaf; /* in: where to begin, if @index is there; out: where it ended */
 };
 
 static __always_inline bool vma_read(__u64 addr, __u64 mm, struct found *f)
@@ -160,8 +178,16 @@ __noinline int vma_walk(__u64 mm, __u64 index, struct found *f)
 
 	if (!f || !have_rdonly_cast)
 		return WALK_ERROR;
+	if (f->leaf.entry && index - f->leaf.first <= f->leaf.last - f->leaf.first) {
+		w.entry = f->leaf.entry;
+		w.first = f->leaf.first;
+		w.last = f->leaf.last;
+		if (vma_walk_step(&w, index) == WALK_FOUND && vma_read(w.entry, mm, f) && index >= f->start &&
+		    index < f->end)
+			return WALK_FOUND;
+	}
 	for (int i = 0; i < 3; i++) {
-		r = walk_once(mm, index, &w);
+		r = walk_once(mm, index, &w, &f->leaf);
 		f->last = w.last;
 		if (r == WALK_NONE || r == WALK_ERROR)
 			break;
@@ -322,6 +348,12 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 	__u32 seq;
 	int r;
 
+	if (th->leaf && th->vma_mm == (__u64)mm && compat_cache_holds(mm, th->vma_seq)) {
+		f.leaf.entry = th->leaf;
+		f.leaf.first = th->leaf_first;
+		f.leaf.last = th->leaf_last;
+	}
+	th->leaf = 0;
 	th->vma_len = 0;
 	th->vma = 0;
 	th->vma_is_file = 0;
@@ -343,6 +375,9 @@ __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 addres
 		if (!compat_mm_writer(mm, seq) && compat_mm_seq(mm) == seq) {
 			th->vma_start = f.start;
 			th->vma_len = f.end - f.start;
+			th->leaf = f.leaf.entry;
+			th->leaf_first = f.leaf.first;
+			th->leaf_last = f.leaf.last;
 		}
 		return 0;
 	}
@@ -382,16 +417,11 @@ __hidden int vma_settle(struct vml_thread *th)
 	return 0;
 }
 
-__hidden int vma_flush(struct vml_thread *th)
+/* All that is not a user fault; most of the time there is nothing of it. */
+static __always_inline bool flush_others(struct vml_thread *th, const struct vml_counts *c)
 {
-	struct vml_counts c = th->pending;
-	struct vml_vma_value *v;
-
-	if (!(c.faults_user | c.faults_kernel | c.fallbacks | c.aborts | c.retries | c.bypasses | c.misses))
-		return 0;
-	th->flushes++;
-	barrier_memory();
-	th->pending.faults_user = 0;
+	if (!(c->faults_kernel | c->fallbacks | c->aborts | c->retries | c->bypasses | c->misses))
+		return false;
 	th->pending.faults_kernel = 0;
 	th->pending.fallbacks = 0;
 	th->pending.aborts = 0;
@@ -399,14 +429,31 @@ __hidden int vma_flush(struct vml_thread *th)
 	th->pending.bypasses = 0;
 	th->pending.misses = 0;
 	barrier_memory(); /* see struct vml_thread: a reader must not see a fault twice */
-	th->count.fallbacks += c.fallbacks;
-	th->count.aborts += c.aborts;
-	th->count.retries += c.retries;
-	th->count.bypasses += c.bypasses;
-	th->count.misses += c.misses;
+	th->count.fallbacks += c->fallbacks;
+	th->count.aborts += c->aborts;
+	th->count.retries += c->retries;
+	th->count.bypasses += c->bypasses;
+	th->count.misses += c->misses;
 	barrier_memory(); /* and never faults without the fallbacks among them */
+	th->count.faults_kernel += c->faults_kernel;
+	return true;
+}
+
+__hidden int vma_flush(struct vml_thread *th)
+{
+	struct vml_counts c = th->pending;
+	struct vml_vma_value *v;
+	bool others;
+
+	if (!(c.faults_user | c.faults_kernel | c.fallbacks | c.aborts | c.retries | c.bypasses | c.misses))
+		return 0;
+	th->flushes++;
+	barrier_memory();
+	th->pending.faults_user = 0;
+	barrier_memory();
+	others = flush_others(th, &c);
+	barrier_memory();
 	th->count.faults_user += c.faults_user;
-	th->count.faults_kernel += c.faults_kernel;
 	barrier_memory();
 	th->flushes++;
 	if (th->row.anchor == VML_ANCHOR_UNKNOWN)
@@ -420,13 +467,16 @@ __hidden int vma_flush(struct vml_thread *th)
 		if (!v)
 			return 0;
 	}
-	core_atomic_add(&v->count.fallbacks, c.fallbacks);
-	core_atomic_add(&v->count.aborts, c.aborts);
-	core_atomic_add(&v->count.retries, c.retries);
-	core_atomic_add(&v->count.bypasses, c.bypasses);
-	core_atomic_add(&v->count.misses, c.misses);
+	if (others) {
+		core_atomic_add(&v->count.fallbacks, c.fallbacks);
+		core_atomic_add(&v->count.aborts, c.aborts);
+		core_atomic_add(&v->count.retries, c.retries);
+		core_atomic_add(&v->count.bypasses, c.bypasses);
+		core_atomic_add(&v->count.misses, c.misses);
+	}
 	core_atomic_add(&v->count.faults_user, c.faults_user);
-	core_atomic_add(&v->count.faults_kernel, c.faults_kernel);
+	if (others)
+		core_atomic_add(&v->count.faults_kernel, c.faults_kernel);
 	return 0;
 }
 

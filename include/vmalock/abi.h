@@ -274,6 +274,7 @@ struct vml_thread {
 	__u32 tid; /* another thread than the first it takes the first one's identity */
 	__u32 folded; /* it is exiting, and its numbers are in the process row */
 	__u64 vma; /* pointer to the VMA of the last fault; 0: none */
+	__u64 leaf, leaf_first, leaf_last; /* the node of the tree it is in, its range; 0: not known; as vma_len */
 	__u64 vma_flags;
 	__u32 vma_is_file;
 	__u32 lookup; /* enum vml_reason when the fault found no VMA, else VML_NREASONS */

@@ -47,7 +47,6 @@ static const struct hook {
 	{ "tp_contention_end", "contention_end", TRACEPOINT, VML_CAP_VMA_WRITE, RWSEM, false },
 
 	{ "fentry_lock_mm_and_find_vma", "lock_mm_and_find_vma", FENTRY, VML_CAP_OUTCOME, ALWAYS, false },
-	{ "fexit_vmf_anon_prepare", "__vmf_anon_prepare", FENTRY, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "fexit_folio_lock_or_retry", "__folio_lock_or_retry", FENTRY, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "fexit_shmem_fault", "shmem_fault", FENTRY, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "fentry_filemap_fault", "filemap_fault", FENTRY, VML_CAP_PAGE_IO_TIME, ALWAYS, false },
@@ -67,7 +66,6 @@ static const struct hook {
 	{ "fexit_handle_mm_fault", "handle_mm_fault", FENTRY, VML_CAP_SERVE_TIME, HANDLER, false },
 
 	{ "kprobe_lock_mm_and_find_vma", "lock_mm_and_find_vma", KPROBE, VML_CAP_OUTCOME, ALWAYS, false },
-	{ "kretprobe_vmf_anon_prepare", "__vmf_anon_prepare", KRETPROBE, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "kprobe_folio_lock_or_retry", "__folio_lock_or_retry", KPROBE, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "kretprobe_folio_lock_or_retry", "__folio_lock_or_retry", KRETPROBE, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "kretprobe_shmem_fault", "shmem_fault", KRETPROBE, VML_CAP_RETRY_REASON, ALWAYS, false },

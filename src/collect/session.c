@@ -40,6 +40,20 @@ bool session_faults_by_handler(const struct session *s)
 	return s->backend != BACKEND_TRACEPOINT && !s->fault_tracepoint;
 }
 
+/* More than one NUMA node: "0-1". */
+static bool has_many_nodes(void)
+{
+	FILE *f = fopen("/sys/devices/system/node/has_memory", "re");
+	char line[64] = "";
+
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	fclose(f);
+	return strpbrk(line, ",-") != NULL;
+}
+
 /* ---- loading */
 
 static void set_constants(struct session *s)
@@ -52,9 +66,10 @@ static void set_constants(struct session *s)
 	s->skel->rodata->can_read_names = vml_caps_has(&s->caps, VML_CAP_NAMES);
 	s->skel->rodata->have_outcome = outcome;
 	s->skel->rodata->exact_detail = s->exact;
+	s->skel->rodata->many_nodes = has_many_nodes();
 	s->skel->rodata->faults_by_handler = session_faults_by_handler(s);
 	if (!outcome && vml_caps_has(&s->caps, VML_CAP_FAULT_CONTEXT) &&
-	    !strstr(s->caps.cap[VML_CAP_FAULT_CONTEXT].how, "in_user_fault"))
+	    (has_many_nodes() || !strstr(s->caps.cap[VML_CAP_FAULT_CONTEXT].how, "in_user_fault")))
 		kallsyms_range("lock_mm_and_find_vma", &start, &end);
 	s->skel->rodata->fallback_text_start = start;
 	s->skel->rodata->fallback_text_end = end;

@@ -59,8 +59,12 @@ const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_i
 /* Outcomes and reasons come from these; what they skipped has the wrong one. */
 static bool spoils(const char *cause)
 {
-	static const char *const prefix[] = { "recursion_misses_fentry_", "recursion_misses_kprobe_",
-					      "recursion_misses_tp_page_fault", "return_unseen", "fault_unseen" };
+	static const char *const prefix[] = { "recursion_misses_fentry_",
+					      "recursion_misses_kprobe_",
+					      "recursion_misses_tp_page_fault",
+					      "recursion_misses_tp_mmap_lock_acquire_returned",
+					      "return_unseen",
+					      "fault_unseen" };
 	size_t i;
 
 	for (i = 0; i < VML_ARRAY_SIZE(prefix); i++) {
