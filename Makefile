@@ -10,8 +10,8 @@
 #   src/*/*.c          build/libvmalock.a
 #   tools/NAME.c       build/bin/NAME
 #   tests/unit/test_*.c              build/tests/test_*, with cmocka
-#   tests/{bpf,cli,tui}/NAME.c       build/tests/NAME, helpers of the bats files
-#   tests/fixtures/fake_source.c     build/tests/vmalocktop-fake: vmalocktop on an invented source
+#   tests/{bpf,cli,tui,vm}/NAME.c    build/tests/NAME, helpers of the tests
+#   tests/fixtures/*.c               build/tests/vmalocktop-fake: vmalocktop on an invented source
 #   bench/*.bpf.c, bench/NAME.c      one skeleton each, build/bench/NAME
 
 .SUFFIXES:
@@ -23,6 +23,18 @@ ifeq ($(SAN),1)
 BUILD ?= build-san
 else
 BUILD ?= build
+endif
+
+# make ARCH=aarch64 on another machine: into a folder of its own, with clang and
+# what tests/vm/system unpacks
+HOST_ARCH := $(shell uname -m)
+ARCH ?= $(HOST_ARCH)
+ifneq ($(ARCH),$(HOST_ARCH))
+VM_CACHE ?= build/vm/cache
+SYSROOT ?= $(VM_CACHE)/system-$(ARCH)
+BUILD := $(BUILD)-$(ARCH)
+CC := clang --target=$(ARCH)-linux-gnu --sysroot=$(SYSROOT) -fuse-ld=lld -Wno-unused-command-line-argument
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(ARCH)-linux-gnu/pkgconfig pkg-config
 endif
 
 ifneq ($(filter default undefined,$(origin CC)),)
@@ -38,7 +50,6 @@ PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 PREFIX ?= /usr/local
 
-ARCH ?= $(shell uname -m)
 BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
 NPROC = $(shell getconf _NPROCESSORS_ONLN)
 
@@ -64,7 +75,9 @@ CFLAGS_ALL = -std=gnu17 $(WARN) $(CFLAGS) $(SAN_FLAGS) -ffunction-sections -fdat
 LDFLAGS_ALL = $(CFLAGS) $(SAN_FLAGS) -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -lpthread
 
+# Linux 7 embeds structures by their tags; its types need that extension too
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall $(WERROR) \
+	-fms-extensions -Wno-microsoft-anon-tag \
 	-Ivmlinux/$(ARCH) -Iinclude -Ibpf
 
 # ---- files
@@ -82,7 +95,7 @@ LIB_OBJS := $(call objs,$(wildcard src/*/*.c))
 
 TOOLS := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-HELPER_SRCS := $(wildcard $(foreach d,bpf cli tui,tests/$(d)/*.c))
+HELPER_SRCS := $(wildcard $(foreach d,bpf cli tui vm,tests/$(d)/*.c))
 HELPERS := $(addprefix $(BUILD)/tests/,$(notdir $(HELPER_SRCS:.c=)))
 FAKE := $(if $(and $(wildcard tests/fixtures/fake_source.c),$(wildcard tools/vmalocktop.c)),$(BUILD)/tests/vmalocktop-fake)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
@@ -105,8 +118,9 @@ endif
 .PHONY: all
 all: $(TOOLS) ## build the programs into build/bin (SAN=1: with ASan and UBSan, CC=clang, V=1)
 
-.PHONY: tests bench-build
+.PHONY: tests vm-programs bench-build
 tests: $(UNIT_TESTS) $(HELPERS) $(FAKE)
+vm-programs: $(TOOLS) $(BUILD)/tests/around
 bench-build: $(BENCHES)
 
 # A stamp changes when its text does: other flags or a removed file rebuild what depends on it.
@@ -176,7 +190,7 @@ $$(BUILD)/tests/$$(notdir $(1)): $$(OBJ)/$(1).o $$(LIB)
 endef
 $(foreach h,$(HELPER_SRCS:.c=),$(eval $(call helper_rule,$(h))))
 # vmalocktop on an invented source: everything but the BPF programs, without root
-$(BUILD)/tests/vmalocktop-fake: $(OBJ)/tests/fixtures/fake_source.o $(OBJ)/tools/vmalocktop.o $(LIB)
+$(BUILD)/tests/vmalocktop-fake: $(call objs,$(wildcard tests/fixtures/*.c)) $(OBJ)/tools/vmalocktop.o $(LIB)
 	$(call msg,LINK,$@)
 	$(call link)
 $(BENCHES): $(BUILD)/bench/%: $(OBJ)/bench/%.o $(LIB)
@@ -212,11 +226,22 @@ check: need-root ## run every test, or STEPS='unit cli ...' of them (sudo make c
 	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
 	+@MAKE='$(MAKE)' tests/run $(STEPS)
 
+.PHONY: check-vm
+check-vm: need-root ## run the tests on all kernels of tests/vm/kernels, in virtual machines (sudo make check-vm)
+	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
+	+@MAKE='$(MAKE)' tests/run gcc vm-all
+
 .PHONY: bench
 bench: need-root ## measure what a page fault costs with and without vmalock (sudo make bench; ARGS=...)
 	$(call deps,$(DEPS_BUILD) $(DEPS_BENCH))
 	$(call as_user,bench-build)
 	@$(BUILD)/bench/hotpath $(ARGS)
+
+.PHONY: bench-instructions
+bench-instructions: ## count the instructions vmalock adds to a page fault, in an emulated machine, into docs/cost.md
+	$(call deps,$(DEPS_BUILD) $(DEPS_INSTRUCTIONS))
+	$(call as_user,bench-build)
+	@BUILD='$(BUILD)' bench/instructions docs/cost.md
 
 .PHONY: need-root
 need-root:
@@ -232,12 +257,14 @@ as-user:
 DEPS_BUILD := gcc=$(firstword $(CC)) clang=$(CLANG) bpftool=$(BPFTOOL) pkg-config=$(PKG_CONFIG) libc6-dev=/usr/include/stdio.h \
 	libbpf-dev=libbpf.pc libelf-dev=libelf.pc zlib1g-dev=zlib.pc libncurses-dev=ncursesw.pc \
 	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc
-DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq
+DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq \
+	qemu-system-x86=qemu-system-x86_64 qemu-system-arm=qemu-system-aarch64 busybox-static=busybox cpio=cpio lld=ld.lld
 DEPS_BENCH := bpftrace=bpftrace
+DEPS_INSTRUCTIONS := qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio
 
 .PHONY: deps
 deps: ## install the packages that building, checking and measuring need (APT=no: only print the command)
-	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_BENCH))
+	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_BENCH) $(DEPS_INSTRUCTIONS))
 
 deps = @PKG_CONFIG='$(PKG_CONFIG)' APT='$(APT)' sh -euc "$$DEPS_SH" deps $(sort $(1))
 define DEPS_SH
@@ -288,8 +315,8 @@ install: all ## copy the programs to DESTDIR/PREFIX/bin (PREFIX=/usr/local)
 
 .PHONY: clean
 clean: ## remove what was built
-	$(Q)rm -rf $(BUILD) build build-clang build-san
+	$(Q)rm -rf $(BUILD) build build-clang build-san build-aarch64
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile

@@ -112,13 +112,6 @@ int BPF_PROG(fentry_lock_vma_under_rcu, struct mm_struct *mm, unsigned long addr
 	return 0;
 }
 
-SEC("fentry/mas_walk")
-int BPF_PROG(fentry_mas_walk)
-{
-	core_lookup_walk();
-	return 0;
-}
-
 SEC("fexit/lock_vma_under_rcu")
 int BPF_PROG(fexit_lock_vma_under_rcu, struct mm_struct *mm, unsigned long address, struct vm_area_struct *ret)
 {

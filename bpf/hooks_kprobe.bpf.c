@@ -108,12 +108,6 @@ int kprobe_lock_vma_under_rcu(struct pt_regs *ctx)
 	return core_lookup_enter(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx));
 }
 
-SEC("kprobe")
-int kprobe_mas_walk(struct pt_regs *ctx)
-{
-	return core_lookup_walk();
-}
-
 SEC("kretprobe")
 int kretprobe_lock_vma_under_rcu(struct pt_regs *ctx)
 {

@@ -227,19 +227,18 @@ static __noinline __u32 caller_of(struct task_struct *task)
 	return VML_CALLER_OTHER;
 }
 
-static __noinline int count_lookup(__u32 caller, bool refused, __u32 misses)
+static __noinline int count_lookup(__u32 caller, bool refused)
 {
 	struct vml_lookups *l = bpf_map_lookup_elem(&lookups, &caller);
 
 	if (l) {
 		l->lookups++;
 		l->aborts += refused;
-		l->misses += misses;
 	}
 	return 0;
 }
 
-#define LOOKING_FAULT 0x80000000U
+enum { LOOKING_OTHER = 1, LOOKING_FAULT };
 
 __hidden int core_lookup_enter(__u64 mm, __u64 address)
 {
@@ -261,16 +260,7 @@ __hidden int core_lookup_enter(__u64 mm, __u64 address)
 		th->fault_addr == address;
 	if (fault)
 		th->fault |= FAULT_LOOKED;
-	th->looking = 1 | (fault ? LOOKING_FAULT : 0);
-	return 0;
-}
-
-__hidden int core_lookup_walk(void)
-{
-	struct vml_thread *th = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-
-	if (th && th->looking)
-		th->looking++;
+	th->looking = fault ? LOOKING_FAULT : LOOKING_OTHER;
 	return 0;
 }
 
@@ -278,7 +268,6 @@ __hidden int core_lookup_exit(__u64 vma)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct vml_thread *th;
-	__u32 looking, walks;
 	bool fault;
 
 	if (!enabled)
@@ -286,21 +275,15 @@ __hidden int core_lookup_exit(__u64 vma)
 	th = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!th || !th->looking)
 		return 0;
-	looking = th->looking;
+	fault = th->looking == LOOKING_FAULT;
 	th->looking = 0;
-	fault = looking & LOOKING_FAULT;
-	walks = (looking & ~LOOKING_FAULT) - 1;
-	walks = walks ? walks - 1 : 0;
-	count_lookup(fault ? VML_CALLER_FAULT : caller_of(task), !vma, walks);
-	if (!fault)
-		return 0;
-	th->pending.misses += walks;
-	return vma ? 0 : outcome_count(th, OUTCOME_ABORT);
+	count_lookup(fault ? VML_CALLER_FAULT : caller_of(task), !vma);
+	return fault && !vma ? outcome_count(th, OUTCOME_ABORT) : 0;
 }
 
 __hidden int core_lookup_next(__u64 vma)
 {
-	return enabled ? count_lookup(VML_CALLER_PROC, vma >= (__u64)-4095, 0) : 0;
+	return enabled ? count_lookup(VML_CALLER_PROC, vma >= (__u64)-4095) : 0;
 }
 
 /* ---- the handler */

@@ -152,8 +152,9 @@ __hidden __u64 process_cgroup(struct task_struct *task)
 __hidden __u32 process_ns_pid(struct task_struct *task)
 {
 	struct pid *pid = task->group_leader->thread_pid;
-	__u32 nr = task->tgid, level;
+	__u32 nr = task->tgid;
 	struct upid upid = {};
+	__u64 level; /* a product of 32 bits has no bounds for the verifier of 6.1 */
 
 	/* or the compiler merges this load with that of upid.nr, which the verifier refuses */
 	asm volatile("" : "+r"(nr));
@@ -164,7 +165,7 @@ __hidden __u32 process_ns_pid(struct task_struct *task)
 		return nr;
 	bpf_probe_read_kernel(&upid, sizeof(upid),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid));
+				      level * (__u64)bpf_core_type_size(struct upid));
 	return upid.nr;
 }
 

@@ -11,6 +11,12 @@
 # RELEASE  the kernel it came from, for the comment; default: the running kernel,
 #          "unknown" for another file
 # ARCH     as uname -m; default: this machine
+#
+# Of another machine, from a guest of tests/vm (ROOT: a folder with a static
+# bin/busybox for it):
+#
+#	tests/vm/boot aarch64 "$(tests/vm/fetch newest-arm64)" ROOT OUT 'uname -r; cp /sys/kernel/btf/vmlinux /out'
+#	vmlinux/gen.sh OUT/vmlinux "$(head -n 1 OUT.console)" aarch64
 set -eu
 
 running=/sys/kernel/btf/vmlinux

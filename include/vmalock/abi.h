@@ -287,7 +287,7 @@ struct vml_thread {
 	__u64 write_ns; /* since when */
 	__u64 write_sem; /* its lock, where that is a rwsem */
 	__u32 write_found; /* readers it had then */
-	__u32 looking; /* inside lock_vma_under_rcu: 1 + walks of the tree (exact detail) */
+	__u32 looking; /* inside lock_vma_under_rcu (exact detail) */
 	__u32 in_handler; /* inside handle_mm_fault of a fault, where its return does not see */
 	__u32 handler_flags; /* the arguments */
 	__u64 handler_addr;

@@ -67,8 +67,9 @@ static const struct vml_cap texts[VML_NCAPS] = {
 	[VML_CAP_LOOKUPS] = TEXT("lookups", "lookups of VMAs, by who makes them",
 				 "lookups that are made by others than page faults",
 				 "the fentry or the kprobe backend, with --detail exact"),
-	[VML_CAP_MISSES] = TEXT("misses", "lookups that begin again", "misses",
-				"the fentry or the kprobe backend, with --detail exact"),
+	[VML_CAP_MISSES] = TEXT("misses", "lookups that begin again",
+				"misses; they are rare, and end as one of the other outcomes",
+				"a kernel with CONFIG_PER_VMA_LOCK_STATS counts them in /proc/vmstat"),
 	[VML_CAP_SERVE_TIME] =
 		TEXT("serve_time", "time from a fault to the end of its handler", "how long faults take, by outcome",
 		     "the fentry or the kprobe backend, with --detail exact"),

@@ -24,6 +24,7 @@ enum when {
 	EXACT, /* only in the exact detail */
 	HANDLER, /* in the exact detail, and where the handler announces faults */
 	RWSEM, /* only where the lock of a VMA is a rwsem */
+	REFCOUNT, /* only where it is a count of references */
 	ALONE, /* only where nothing else announces faults */
 };
 
@@ -57,10 +58,9 @@ static const struct hook {
 	  true },
 	{ "fentry_handle_userfault", "handle_userfault", FENTRY, VML_CAP_USERFAULTFD_TIME, ALWAYS, false },
 	{ "fexit_handle_userfault", "handle_userfault", FENTRY, VML_CAP_USERFAULTFD_TIME, ALWAYS, false },
-	{ "fentry_vma_start_write", "__vma_start_write", FENTRY, VML_CAP_VMA_WRITE, ALWAYS, false },
-	{ "fexit_vma_start_write", "__vma_start_write", FENTRY, VML_CAP_VMA_WRITE, ALWAYS, false },
+	{ "fentry_vma_start_write", "__vma_start_write", FENTRY, VML_CAP_VMA_WRITE, REFCOUNT, false },
+	{ "fexit_vma_start_write", "__vma_start_write", FENTRY, VML_CAP_VMA_WRITE, REFCOUNT, false },
 	{ "fentry_lock_vma_under_rcu", "lock_vma_under_rcu", FENTRY, VML_CAP_LOOKUPS, EXACT, false },
-	{ "fentry_mas_walk", "mas_walk", FENTRY, VML_CAP_MISSES, EXACT, false },
 	{ "fexit_lock_vma_under_rcu", "lock_vma_under_rcu", FENTRY, VML_CAP_LOOKUPS, EXACT, false },
 	{ "fexit_lock_next_vma", "lock_next_vma", FENTRY, VML_CAP_LOOKUPS, EXACT, true },
 	{ "fexit_handle_mm_fault", "handle_mm_fault", FENTRY, VML_CAP_SERVE_TIME, HANDLER, false },
@@ -77,10 +77,9 @@ static const struct hook {
 	  true },
 	{ "kprobe_handle_userfault", "handle_userfault", KPROBE, VML_CAP_USERFAULTFD_TIME, ALWAYS, false },
 	{ "kretprobe_handle_userfault", "handle_userfault", KRETPROBE, VML_CAP_USERFAULTFD_TIME, ALWAYS, false },
-	{ "kprobe_vma_start_write", "__vma_start_write", KPROBE, VML_CAP_VMA_WRITE, ALWAYS, false },
-	{ "kretprobe_vma_start_write", "__vma_start_write", KRETPROBE, VML_CAP_VMA_WRITE, ALWAYS, false },
+	{ "kprobe_vma_start_write", "__vma_start_write", KPROBE, VML_CAP_VMA_WRITE, REFCOUNT, false },
+	{ "kretprobe_vma_start_write", "__vma_start_write", KRETPROBE, VML_CAP_VMA_WRITE, REFCOUNT, false },
 	{ "kprobe_lock_vma_under_rcu", "lock_vma_under_rcu", KPROBE, VML_CAP_LOOKUPS, EXACT, false },
-	{ "kprobe_mas_walk", "mas_walk", KPROBE, VML_CAP_MISSES, EXACT, false },
 	{ "kretprobe_lock_vma_under_rcu", "lock_vma_under_rcu", KRETPROBE, VML_CAP_LOOKUPS, EXACT, false },
 	{ "kretprobe_lock_next_vma", "lock_next_vma", KRETPROBE, VML_CAP_LOOKUPS, EXACT, true },
 	{ "kprobe_handle_mm_fault", "handle_mm_fault", KPROBE, VML_CAP_SERVE_TIME, HANDLER, false },
@@ -115,6 +114,8 @@ static bool wanted(const struct session *s, const struct hook *h)
 		return s->exact || session_faults_by_handler(s);
 	case RWSEM:
 		return caps_vma_lock_is_rwsem(s->btf);
+	case REFCOUNT:
+		return !caps_vma_lock_is_rwsem(s->btf);
 	case ALONE:
 		return !s->fault_tracepoint;
 	default:
@@ -227,6 +228,8 @@ static int attach(struct session *s, size_t i)
 /* What no program of this session shows. */
 static void name_absent(struct session *s)
 {
+	/* a restarted lookup calls mas_walk() again, where neither trampolines nor kprobes go */
+	caps_set(&s->caps, VML_CAP_MISSES, VML_CAP_NO, "mas_walk cannot be hooked: lib/ is built without ftrace");
 	for (size_t i = 0; i < NHOOKS; i++) {
 		const struct hook *h = &hooks[i];
 
@@ -267,9 +270,11 @@ int hooks_attach(struct session *s)
 			found(s, &hooks[i]);
 	}
 	/* one event for both modes */
-	if (s->nperf)
+	if (s->nperf) {
+		caps_set(&s->caps, VML_CAP_FAULTS_USER, VML_CAP_YES, "programs attached to software event page-faults");
 		caps_set(&s->caps, VML_CAP_FAULTS_KERNEL, VML_CAP_YES,
 			 "programs attached to software event page-faults");
+	}
 	if (session_faults_by_handler(s) && vml_caps_has(&s->caps, VML_CAP_SERVE_TIME)) {
 		caps_set(&s->caps, VML_CAP_FAULTS_USER, VML_CAP_YES, "programs on handle_mm_fault");
 		caps_set(&s->caps, VML_CAP_FAULTS_KERNEL, VML_CAP_YES, "programs on lock_mm_and_find_vma");

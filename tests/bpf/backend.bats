@@ -58,7 +58,7 @@ top()
 	if possible fentry || possible kprobe; then
 		[ "$status" = 0 ]
 		[ "$(jq -r .backend.detail <<<"$output")" = exact ]
-		jq -e '.totals | has("aborts") and has("retries") and has("misses")' <<<"$output" >/dev/null
+		jq -e '(.totals | has("aborts") and has("retries")) and has("lookups")' <<<"$output" >/dev/null
 	else
 		[ "$status" = 4 ]
 		[[ "$stderr" == *"--detail exact needs the backend fentry or kprobe. vmalock doctor says what they lack here."* ]]

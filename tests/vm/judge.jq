@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Judges one session of guest/record: a backend with a detail, and its loads.
+#
+#	$session	"fentry:exact"
+#	$must		"tracepoint,fentry": backends that have to work
+#	$tops		[{status, said} of vmalocktop]
+#	$lines		what it printed
+#	$runs		[{load, status, said, out}], out: what around printed, or null
+#
+# Result: {backend, detail, state, said, capabilities, checks: [{name, verdict, why}], loads},
+# where verdict is "ok", "FAIL" or "skip", and loads what compare.jq and the tables need:
+# [{load, scenario, quiet, totals, reasons: [{reason, certainty, count}], loss, unseen, provoked}].
+
+# What each backend is for; where the kernel has no per-VMA lock only the first.
+def expected($backend; $detail):
+	["faults_user", "faults_kernel", "mmap_lock", "task_iterator"]
+	+ if $lines[0].backend.capabilities.per_vma_lock | not then []
+	  elif $backend == "tracepoint" then ["vma_identity", "fault_context"]
+	  else ["vma_identity", "outcome", "retry_reason", "vma_write", "userfaultfd_time", "page_io_time"]
+		+ if $detail == "exact" then ["lookups", "serve_time"] else [] end
+	  end;
+
+def total(f): reduce f as $x (0; . + $x);
+
+def ok($name): {$name, verdict: "ok", why: ""};
+def skip($name; $why): {$name, verdict: "skip", $why};
+# @problems: an array of texts
+def verdict($name; problems): [problems] as $p
+	| {$name, verdict: (if $p == [] then "ok" else "FAIL" end), why: ($p[:10] | join("; "))};
+def differ($what; $is; $should): select($is != $should) | "\($what): \($is), not \($should)";
+
+# What programs that did not run could not count: the only excuse for a difference.
+# Those that only measure times, or that only another backend listens to, are none.
+def skipped: startswith("recursion_misses");
+def excuse:
+	IN("kernel_fault_unserved", "fault_unseen", "return_unseen", "stack_failed")
+	or (skipped and (test("mas_walk|vma_start_write|contention|sched_process|iter_tasks|mmap_lock_acquire|mmap_lock_released") | not)
+		and (($session | startswith("tracepoint")) or (test("mmap_lock") | not)));
+def losses($lines; key): total($lines[].loss | to_entries[] | select(.key | key) | .value);
+def unseen($lines): losses($lines; excuse);
+# Nothing is called exact there.
+def lossy: losses([.]; excuse or skipped) > 0;
+def differ_more($what; $is; $should; $unseen):
+	select($is - $should | fabs > $unseen) | differ("\($what) (\($unseen) unseen)"; $is; $should);
+
+# ---- what holds in every line, as far as it is known here
+
+# The counters of a sample are read one after another: what happened between is in one
+# of them and in the next line of the other.
+def identities($unseen):
+	. as $line
+	| ((.processes[], .threads[]) | {who: "\(.comm) \(.pid)"} + .), ({who: "totals"} + .totals)
+	| . as $row
+	| (select(has("hits")) | differ_more("\($line.time) \(.who): hits + fallbacks"; .hits + .fallbacks; .faults; $unseen)),
+	  (select(has("faults_user") and has("faults_kernel"))
+		| differ("\($line.time) \(.who): user + kernel"; .faults_user + .faults_kernel; .faults)),
+	  (select(has("bypasses") and has("fallbacks") and .bypasses > .fallbacks) | "\($line.time) \(.who): more bypasses than fallbacks");
+def identities_of_lines:
+	range($lines | length) as $i
+	| unseen($lines[(if $i > 0 then $i - 1 else 0 end):$i + 2]) as $unseen
+	| $lines[$i] | identities($unseen);
+
+def line_identities:
+	. as $line
+	| (.totals | keys[]) as $key
+	| differ("\(.time) sum of processes[].\($key)"; total(.processes[][$key] // 0); .totals[$key]);
+
+def foreign:
+	select(.self.foreign_mmap_locks != null)
+	| differ("\(.time) self.foreign_mmap_locks"; .self.foreign_mmap_locks; 0);
+
+# ---- one load
+
+# A parent that forks write-protects its own memory while it measures itself.
+def pids: .load | if .children then [.children[].pid] else [.pid] end;
+
+# Exceptions that the load made, by its own account; null when it cannot know.
+def made:
+	.load
+	| if .scenario | IN("swap", "forkcow", "exec", "all", "reason") then null
+	  elif .children then total(.children[].faults.total)
+	  else .faults.total + (.did.segv_readonly // 0) + (.did.segv_hole // 0) - (.did.gup // 0)
+	  end;
+
+def capabilities: $lines[0].backend.capabilities // {};
+
+def faults_checked($name; $window):
+	. as $out | made as $made
+	| if $window[0].totals | has("faults") | not then skip("\($name): faults"; "this backend does not see them here")
+	  elif $made == null then empty
+	  else
+		pids as $pids | unseen($window) as $unseen
+		| verdict("\($name): faults";
+			(("processes", "threads", "vmas") as $scope
+				| select($window[0] | has($scope))
+				# rows of areas end with their process
+				| select($scope != "vmas" or (capabilities.vma_identity and $out.load.children == null))
+				| differ_more("sum of \($scope)[].faults";
+					total($window[][$scope][] | select(.pid as $p | $pids | index($p)) | .faults); $made; $unseen)),
+			(select($out.load.scenario == "kernel" and ($window[0].totals | has("bypasses")))
+				| differ_more("bypasses"; total($window[].processes[] | select(.pid == $out.load.pid) | .bypasses); $made; $unseen)))
+	  end;
+
+# `load reason`: what it provoked was given that reason, by a backend that knows.  Where
+# the load knows only that it waited, it says which other reason that may have been,
+# and a lookup may always have been too late to see why.
+def reason_checked($name; $window):
+	.load as $load
+	| if $load.scenario != "reason" or $window[0].backend.detail != "exact" or (capabilities.retry_reason | not) then empty
+	  else
+		[$load.reason, if $load.exact then empty else $load.also // empty, "raced" end] as $reasons
+		# in a line that lost something an exact reason is called inferred; who is killed is a child
+		| total($window[] | lossy as $less | .reasons[]?
+			| select((.pid == $load.pid or $load.reason == "killed") and (.reason as $r | $reasons | index($r))
+				and (.certainty == "exact" or ($load.exact | not) or $less)) | .count)
+		| . as $count | unseen($window) as $unseen
+		| verdict("\($name): that reason";
+			if $load.exact then differ_more("faults with it"; $count; $load.provoked; $unseen)
+			else select($count + $unseen < $load.provoked) | "faults with it: \($count), not at least \($load.provoked)" end)
+	  end;
+
+def kernel_counted:
+	.before.vmstat as $before
+	| .after.vmstat | with_entries(select(.key | startswith("vma_lock_")) | .value -= $before[.key]);
+
+def kernel_checked($name; $window):
+	kernel_counted as $kernel
+	| if $kernel == {} or ($window[0].totals | has("hits") | not) then empty
+	  elif $window[0].backend.detail != "exact" then
+		# told apart only in sum: each abort or retry is a fallback, but not those of other callers
+		($kernel.vma_lock_abort + $kernel.vma_lock_retry) as $refused
+		| total($window[].totals | .fallbacks - .bypasses) as $fallbacks
+		| ok("\($name): the kernel counted \($refused) aborts and retries, here are \($fallbacks) fallbacks")
+		+ {fallbacks: $fallbacks, refused: $refused}
+	  else
+		{
+			vma_lock_success: total($window[].totals.hits),
+			vma_lock_retry: total($window[].totals.retries),
+			vma_lock_abort: total($window[].lookups[].aborts)
+		} as $ours
+		| unseen($window) as $unseen
+		| verdict("\($name): the kernel's own counters";
+			$ours | keys[] | . as $key | differ_more($key; $ours[$key]; $kernel[$key]; $unseen))
+		+ {$kernel, $ours, $unseen}
+	  end;
+
+def window: .before.time as $from | .after.time as $to | [$lines[] | select(.time > $from and .time <= $to)];
+
+def load_checked:
+	.load as $name
+	| if .status == 4 then skip($name; .said)
+	  elif .status != 0 or .out == null then verdict($name; "exit status \(.status): \(.said)")
+	  else
+		.out
+		| window as $window
+		| if $window == [] then verdict($name; "no line of vmalocktop between \(.before.time) and \(.after.time)")
+		  else
+			verdict("\($name): a quiet moment before and after"; select(.before.quiet and .after.quiet | not) | "there was none"),
+			faults_checked($name; $window), reason_checked($name; $window), kernel_checked($name; $window)
+		  end
+	  end;
+
+# What the tables and comparisons need of a load that ran.
+def summed:
+	select(.status == 0 and .out != null)
+	| .load as $name | .out
+	| window as $window
+	| select($window != [])
+	| {
+		load: $name, scenario: .load.scenario, quiet: (.before.quiet and .after.quiet),
+		totals: (reduce ($window[].totals | to_entries[]) as $e ({}; .[$e.key] += $e.value)),
+		reasons: [[$window[].reasons[]?] | group_by([.reason, .certainty])[]
+			| {reason: .[0].reason, certainty: .[0].certainty, count: total(.[].count)}],
+		loss: (reduce ($window[].loss | to_entries[] | select(.value > 0)) as $e ({}; .[$e.key] += $e.value)),
+		unseen: unseen($window)
+	  }
+	+ if .load.scenario == "reason" then
+		.load as $load
+		| {provoked: {
+			reason: $load.reason, exact: $load.exact, count: $load.provoked,
+			# who is killed is a child
+			seen: [[$window[].reasons[]? | select(.reason == $load.reason and (.pid == $load.pid or $load.reason == "killed"))]
+				| group_by(.certainty)[] | {certainty: .[0].certainty, count: total(.[].count)}]
+		  }}
+	  else {} end;
+
+# ---- the session
+
+($session | split(":")) as [$backend, $detail]
+| {$backend, $detail, said: $tops[0].said, capabilities: capabilities}
++ if ($lines | length) > 0 then
+	{
+		state: "works",
+		checks: [
+			verdict("vmalocktop ends well"; select($tops[0].status | IN(0, 143) | not) | "exit status \($tops[0].status): \($tops[0].said)"),
+			verdict("it is that backend"; $lines[0].backend | differ("backend"; .name; $backend), differ("detail"; .detail; $detail)),
+			verdict("it sees what it is for"; expected($backend; $detail)[] | select(capabilities[.] != true)),
+			verdict("sums in every line"; identities_of_lines, ($lines[] | line_identities)),
+			verdict("no mmap_lock of another process taken"; $lines[] | foreign),
+			($runs[] | load_checked)
+		],
+		loads: [$runs[] | summed]
+	}
+  elif $must | split(",") | index($backend) then
+	{state: "failed", checks: [verdict("vmalocktop"; "exit status \($tops[0].status): \($tops[0].said)")]}
+  elif $tops[0].status == 4 then
+	{state: "refused", checks: [skip("vmalocktop"; $tops[0].said)]}
+  else
+	{state: "failed", checks: [verdict("vmalocktop"; "exit status \($tops[0].status): \($tops[0].said)")]}
+  end
