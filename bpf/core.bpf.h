@@ -53,12 +53,9 @@ __hidden int core_fallback(__u64 address, __u64 regs);
  */
 __hidden int core_inner_enter(__u32 reason);
 __hidden int core_inner_exit(__u32 reason, __u64 ret);
-/*
- * lock_vma_under_rcu is entered; returned @vma (0: refused).  What restarts inside
- * it (a miss) is not seen: that is one more mas_walk(), and lib/ is built so that
- * nothing can be attached there.
- */
+/* lock_vma_under_rcu is entered; walks the tree, again after a miss; returned @vma (0: refused). */
 __hidden int core_lookup_enter(__u64 mm, __u64 address);
+__hidden int core_lookup_walk(void);
 __hidden int core_lookup_exit(__u64 vma);
 /* lock_next_vma returned @vma, which may be an error: a reader of /proc. */
 __hidden int core_lookup_next(__u64 vma);

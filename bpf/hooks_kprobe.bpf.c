@@ -108,6 +108,13 @@ int kprobe_lock_vma_under_rcu(struct pt_regs *ctx)
 	return core_lookup_enter(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx));
 }
 
+/* Inside lock_vma_under_rcu, at its call of mas_walk; for the fentry backend too. */
+SEC("kprobe")
+int call_mas_walk(struct pt_regs *ctx)
+{
+	return core_lookup_walk();
+}
+
 SEC("kretprobe")
 int kretprobe_lock_vma_under_rcu(struct pt_regs *ctx)
 {

@@ -227,13 +227,14 @@ static __noinline __u32 caller_of(struct task_struct *task)
 	return VML_CALLER_OTHER;
 }
 
-static __noinline int count_lookup(__u32 caller, bool refused)
+static __noinline int count_lookup(__u32 caller, bool refused, __u32 misses)
 {
 	struct vml_lookups *l = bpf_map_lookup_elem(&lookups, &caller);
 
 	if (l) {
 		l->lookups++;
 		l->aborts += refused;
+		l->misses += misses;
 	}
 	return 0;
 }
@@ -261,6 +262,16 @@ __hidden int core_lookup_enter(__u64 mm, __u64 address)
 	if (fault)
 		th->fault |= FAULT_LOOKED;
 	th->looking = fault ? LOOKING_FAULT : LOOKING_OTHER;
+	th->walks = 0;
+	return 0;
+}
+
+__hidden int core_lookup_walk(void)
+{
+	struct vml_thread *th = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+
+	if (th)
+		th->walks++;
 	return 0;
 }
 
@@ -268,6 +279,7 @@ __hidden int core_lookup_exit(__u64 vma)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct vml_thread *th;
+	__u32 misses;
 	bool fault;
 
 	if (!enabled)
@@ -277,13 +289,17 @@ __hidden int core_lookup_exit(__u64 vma)
 		return 0;
 	fault = th->looking == LOOKING_FAULT;
 	th->looking = 0;
-	count_lookup(fault ? VML_CALLER_FAULT : caller_of(task), !vma);
-	return fault && !vma ? outcome_count(th, OUTCOME_ABORT) : 0;
+	misses = th->walks > 1 ? th->walks - 1 : 0;
+	count_lookup(fault ? VML_CALLER_FAULT : caller_of(task), !vma, misses);
+	if (!fault)
+		return 0;
+	th->pending.misses += misses;
+	return vma ? 0 : outcome_count(th, OUTCOME_ABORT);
 }
 
 __hidden int core_lookup_next(__u64 vma)
 {
-	return enabled ? count_lookup(VML_CALLER_PROC, vma >= (__u64)-4095) : 0;
+	return enabled ? count_lookup(VML_CALLER_PROC, vma >= (__u64)-4095, 0) : 0;
 }
 
 /* ---- the handler */

@@ -151,21 +151,22 @@ __hidden __u64 process_cgroup(struct task_struct *task)
 
 __hidden __u32 process_ns_pid(struct task_struct *task)
 {
-	struct pid *pid = task->group_leader->thread_pid;
-	__u32 nr = task->tgid;
+	__u32 nr = task->tgid, level;
 	struct upid upid = {};
-	__u64 level; /* a product of 32 bits has no bounds for the verifier of 6.1 */
+	struct pid *pid;
 
 	/* or the compiler merges this load with that of upid.nr, which the verifier refuses */
 	asm volatile("" : "+r"(nr));
-	if (!pid || !can_read_names)
+	if (!can_read_names)
 		return nr;
-	level = pid->level;
+	/* probe-read: with a pointer that it knows, the verifier of 6.1 allows no arithmetic */
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
 	if (level == 0 || level > 32)
 		return nr;
 	bpf_probe_read_kernel(&upid, sizeof(upid),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * (__u64)bpf_core_type_size(struct upid));
+				      level * bpf_core_type_size(struct upid));
 	return upid.nr;
 }
 

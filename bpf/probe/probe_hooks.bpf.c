@@ -34,3 +34,13 @@ int BPF_PROG(probe_names, struct task_struct *task)
 
 	return bpf_probe_read_kernel_str(comm, sizeof(comm), &task->comm) < 0;
 }
+
+/* Text of the kernel, for src/collect/callsite.c. */
+__u64 text_addr;
+__u8 text[4096];
+
+SEC("syscall")
+int read_text(void *ctx)
+{
+	return bpf_probe_read_kernel(text, sizeof(text), (void *)text_addr);
+}

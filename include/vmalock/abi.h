@@ -76,9 +76,11 @@ enum vml_loss_cause {
 	VML_LOSS_TIME_MAP_FULL, /* durations without room for their process */
 	VML_NLOSS,
 };
-/* The map of losses has one more counter: our own mmap_locks on other mm. */
+/* The map of losses has more counters: our own mmap_locks on other mm. */
 #define VML_COUNTER_FOREIGN VML_NLOSS
-#define VML_NCOUNTERS (VML_NLOSS + 1)
+/* And runs of the program on the software event page-faults. */
+#define VML_COUNTER_PERF_RUNS (VML_NLOSS + 1)
+#define VML_NCOUNTERS (VML_NLOSS + 2)
 
 /* One process image: (pid, start, exec generation).  All zero: the untracked. */
 struct vml_proc_key {
@@ -291,8 +293,8 @@ struct vml_thread {
 	__u32 in_handler; /* inside handle_mm_fault of a fault, where its return does not see */
 	__u32 handler_flags; /* the arguments */
 	__u64 handler_addr;
+	__u32 walks; /* of the tree in it */
 	__u32 flushes; /* odd while pending goes to the row: a reader leaves pending out then */
-	__u32 pad;
 	__u64 emitted; /* lock_events at the iterator's last record with histograms */
 	struct vml_slot slot[VML_SLOTS];
 	__u64 lock_events; /* start, acquired and released, seen */

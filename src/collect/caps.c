@@ -69,7 +69,7 @@ static const struct vml_cap texts[VML_NCAPS] = {
 				 "the fentry or the kprobe backend, with --detail exact"),
 	[VML_CAP_MISSES] = TEXT("misses", "lookups that begin again",
 				"misses; they are rare, and end as one of the other outcomes",
-				"a kernel with CONFIG_PER_VMA_LOCK_STATS counts them in /proc/vmstat"),
+				"--detail exact, kprobes, readable /proc/kallsyms, no lockdown=confidentiality"),
 	[VML_CAP_SERVE_TIME] =
 		TEXT("serve_time", "time from a fault to the end of its handler", "how long faults take, by outcome",
 		     "the fentry or the kprobe backend, with --detail exact"),

@@ -7,6 +7,7 @@
  *	caps.c     what the host offers           session.c  choose a backend, load, detach
  *	hooks.c    every program: what it shows, and attaching it
  *	maps.c     reading maps and the iterator  table.c    rows that only grow
+ *	callsite.c where a kernel function calls    kallsyms.c addresses of functions
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
  *	live.c     the source: one pass            missed.c  threads whose end was not seen
  *	fill.c     tables to snapshot
@@ -76,8 +77,12 @@ struct session {
 	struct btf *btf; /* while it is being opened */
 	struct vmalock_bpf *skel;
 	struct bpf_link *iter_link, *link[HOOKS_MAX];
-	struct bpf_link **perf_link; /* one a CPU */
+	struct {
+		struct bpf_link *link; /* owns fd */
+		int fd;
+	} * perf; /* one a CPU */
 	size_t nperf;
+	int64_t perf_before; /* events less runs when counting began */
 	bool dropped[HOOKS_MAX]; /* programs that do not load here */
 	enum backend backend;
 	bool exact; /* the exact detail */
@@ -104,6 +109,8 @@ bool hooks_drop(struct session *s, const char *name, int err);
 /* Attaches what was loaded. -EOPNOTSUPP when nothing is left of the backend. */
 int hooks_attach(struct session *s);
 void hooks_detach(struct session *s);
+/* Software events so far less runs of the program on them: those that perf did not hand over. */
+int64_t hooks_perf_skipped(const struct session *s);
 
 /* ---- maps.c */
 
@@ -196,6 +203,7 @@ struct tables {
 	struct table processes, threads, vmas;
 	struct item retired; /* sums of processes whose rows are gone */
 	uint64_t exits_missed; /* threads whose end was not seen */
+	uint64_t perf_skipped; /* page-fault events that the program was not run for */
 	uint64_t map_bytes;
 };
 
@@ -256,6 +264,14 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 
 int host_read(struct vml_arena *a, struct vml_host *h);
 void self_read(struct vml_self *s);
+
+/* ---- callsite.c */
+
+/*
+ * Offset in @function of its only call of @callee.  -ENOENT: there is none, or more
+ * than one; or why kallsyms or the text of the kernel cannot be read.
+ */
+int callsite_find(const char *function, const char *callee, uint64_t *ret_offset);
 
 /* ---- kallsyms.c */
 

@@ -204,8 +204,9 @@ static void fill_have(struct vml_snapshot *s, const struct vml_caps *c)
 		have |= VML_METRIC_BIT(VML_HITS);
 	if (fallbacks && kernel)
 		have |= VML_METRIC_BIT(VML_FALLBACKS);
-	have |= bit_if(c, VML_CAP_OUTCOME, VML_ABORTS) | bit_if(c, VML_CAP_OUTCOME, VML_RETRIES) |
-		bit_if(c, VML_CAP_MISSES, VML_MISSES) | bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_WAIT_NS) |
+	if (vml_caps_has(c, VML_CAP_PER_VMA_LOCK))
+		have |= bit_if(c, VML_CAP_OUTCOME, VML_ABORTS) | bit_if(c, VML_CAP_OUTCOME, VML_RETRIES);
+	have |= bit_if(c, VML_CAP_MISSES, VML_MISSES) | bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_WAIT_NS) |
 		bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_READERS);
 	s->have[VML_VMA] = vml_caps_has(c, VML_CAP_VMA_IDENTITY) && user ? have : 0;
 	have |= VML_METRIC_BIT(VML_MMAP_WRITE_WAIT_NS) | VML_METRIC_BIT(VML_MMAP_READ_HOLD_NS) |
@@ -290,9 +291,9 @@ static void add_miss(void *arg, const char *program, uint64_t n)
 }
 
 static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS],
-		       uint64_t exits_missed)
+		       const struct tables *t)
 {
-	struct misses m = { .s = s, .room = VML_NLOSS + 1 + PROGRAMS_MAX };
+	struct misses m = { .s = s, .room = VML_NLOSS + 2 + PROGRAMS_MAX };
 	int err;
 
 	s->loss = vml_arena_alloc(s->arena, m.room * sizeof(*s->loss));
@@ -303,8 +304,14 @@ static int fill_losses(struct vml_snapshot *s, const struct session *session, co
 	s->loss[s->nloss++] = (struct vml_loss){
 		"exits_missed",
 		"Threads whose end was not seen: what they did with mmap_lock while they exited is missing.",
-		exits_missed
+		t->exits_missed
 	};
+	if (session->nperf)
+		s->loss[s->nloss++] = (struct vml_loss){
+			"page_fault_events_skipped",
+			"Faults not counted: perf did not hand the event over, for it throttles or was busy.",
+			t->perf_skipped
+		};
 	err = session_misses(session, add_miss, &m);
 	return err ? err : m.err;
 }
@@ -335,7 +342,7 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 	if (!err)
 		err = counters_read(bpf_map__fd(session->skel->maps.counters), counter);
 	if (!err)
-		err = fill_losses(s, session, counter, t->exits_missed);
+		err = fill_losses(s, session, counter, t);
 	if (!err)
 		err = fill_lookups(s, session);
 	if (err)

@@ -17,7 +17,8 @@
 #include "collect.h"
 #include "vmalock.skel.h"
 
-enum kind { TRACEPOINT, PERF, FENTRY, KPROBE, KRETPROBE };
+enum kind { TRACEPOINT, PERF, FENTRY, KPROBE, KRETPROBE, CALL /* a kprobe where LOOKUP calls it */ };
+#define LOOKUP "lock_vma_under_rcu"
 
 enum when {
 	ALWAYS,
@@ -65,6 +66,8 @@ static const struct hook {
 	{ "fexit_lock_next_vma", "lock_next_vma", FENTRY, VML_CAP_LOOKUPS, EXACT, true },
 	{ "fexit_handle_mm_fault", "handle_mm_fault", FENTRY, VML_CAP_SERVE_TIME, HANDLER, false },
 
+	{ "call_mas_walk", "mas_walk", CALL, VML_CAP_MISSES, EXACT, false },
+
 	{ "kprobe_lock_mm_and_find_vma", "lock_mm_and_find_vma", KPROBE, VML_CAP_OUTCOME, ALWAYS, false },
 	{ "kprobe_folio_lock_or_retry", "__folio_lock_or_retry", KPROBE, VML_CAP_RETRY_REASON, ALWAYS, false },
 	{ "kretprobe_folio_lock_or_retry", "__folio_lock_or_retry", KRETPROBE, VML_CAP_RETRY_REASON, ALWAYS, false },
@@ -98,6 +101,8 @@ static bool of_backend(const struct hook *h, enum backend b)
 		return b == BACKEND_KPROBE;
 	case PERF:
 		return b == BACKEND_TRACEPOINT;
+	case CALL:
+		return b != BACKEND_TRACEPOINT;
 	default:
 		return true;
 	}
@@ -182,6 +187,22 @@ static struct bpf_link *attach_kprobe(const struct session *s, struct bpf_progra
 	return bpf_program__attach_kprobe(p, h->kind == KRETPROBE, h->target);
 }
 
+/* lib/ is built without ftrace, so that mas_walk() itself can have neither a trampoline nor a kprobe. */
+static struct bpf_link *attach_call(struct bpf_program *p, const struct hook *h)
+{
+	LIBBPF_OPTS(bpf_kprobe_opts, opts);
+	uint64_t offset;
+	int err;
+
+	err = callsite_find(LOOKUP, h->target, &offset);
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	opts.offset = offset;
+	return bpf_program__attach_kprobe_opts(p, LOOKUP, &opts);
+}
+
 /* The software event on every CPU that is online now. */
 static int attach_perf(struct session *s, struct bpf_program *p)
 {
@@ -195,8 +216,8 @@ static int attach_perf(struct session *s, struct bpf_program *p)
 
 	if (cpus < 0)
 		return cpus;
-	s->perf_link = calloc(cpus, sizeof(*s->perf_link));
-	if (!s->perf_link)
+	s->perf = calloc(cpus, sizeof(*s->perf));
+	if (!s->perf)
 		return -ENOMEM;
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
@@ -204,11 +225,12 @@ static int attach_perf(struct session *s, struct bpf_program *p)
 			continue; /* possible, but not there */
 		if (fd < 0)
 			return -errno;
-		s->perf_link[s->nperf] = bpf_program__attach_perf_event(p, fd);
-		if (!s->perf_link[s->nperf]) {
+		s->perf[s->nperf].link = bpf_program__attach_perf_event(p, fd);
+		if (!s->perf[s->nperf].link) {
 			close(fd);
 			return -errno;
 		}
+		s->perf[s->nperf].fd = fd;
 		s->nperf++;
 	}
 	return 0;
@@ -221,15 +243,18 @@ static int attach(struct session *s, size_t i)
 
 	if (h->kind == PERF)
 		return attach_perf(s, p);
-	s->link[i] = h->kind == KPROBE || h->kind == KRETPROBE ? attach_kprobe(s, p, h) : bpf_program__attach(p);
+	if (h->kind == CALL)
+		s->link[i] = attach_call(p, h);
+	else if (h->kind == KPROBE || h->kind == KRETPROBE)
+		s->link[i] = attach_kprobe(s, p, h);
+	else
+		s->link[i] = bpf_program__attach(p);
 	return s->link[i] ? 0 : -errno;
 }
 
 /* What no program of this session shows. */
 static void name_absent(struct session *s)
 {
-	/* a restarted lookup calls mas_walk() again, where neither trampolines nor kprobes go */
-	caps_set(&s->caps, VML_CAP_MISSES, VML_CAP_NO, "mas_walk cannot be hooked: lib/ is built without ftrace");
 	for (size_t i = 0; i < NHOOKS; i++) {
 		const struct hook *h = &hooks[i];
 
@@ -250,6 +275,7 @@ static void found(struct session *s, const struct hook *h)
 		[FENTRY] = "a trampoline on",
 		[KPROBE] = "a kprobe on",
 		[KRETPROBE] = "a kretprobe on",
+		[CALL] = "a kprobe where " LOOKUP " calls",
 	};
 
 	if (!h->optional && s->caps.cap[h->cap].state != VML_CAP_NO)
@@ -293,9 +319,22 @@ void hooks_detach(struct session *s)
 	for (size_t i = 0; i < NHOOKS; i++)
 		bpf_link__destroy(s->link[i]);
 	for (size_t i = 0; i < s->nperf; i++)
-		bpf_link__destroy(s->perf_link[i]);
-	free(s->perf_link);
-	s->perf_link = NULL;
+		bpf_link__destroy(s->perf[i].link);
+	free(s->perf);
+	s->perf = NULL;
 	s->nperf = 0;
 	memset(s->link, 0, sizeof(s->link));
+}
+
+int64_t hooks_perf_skipped(const struct session *s)
+{
+	uint64_t counter[VML_NCOUNTERS] = {}, n, events = 0;
+
+	/* the events first: what comes in between is never taken for skipped */
+	for (size_t i = 0; i < s->nperf; i++)
+		if (read(s->perf[i].fd, &n, sizeof(n)) == sizeof(n))
+			events += n;
+	if (!s->nperf || counters_read(bpf_map__fd(s->skel->maps.counters), counter))
+		return 0;
+	return (int64_t)(events - counter[VML_COUNTER_PERF_RUNS]) - s->perf_before;
 }

@@ -384,6 +384,7 @@ static int live_next(struct vml_source *source, struct vml_snapshot **ret)
 {
 	struct live *l = to_live(source);
 	struct vml_snapshot *s;
+	int64_t skipped;
 	int err;
 
 	err = pass(l);
@@ -391,6 +392,9 @@ static int live_next(struct vml_source *source, struct vml_snapshot **ret)
 		return err;
 	if (l->pass % 16 == 1)
 		l->t.map_bytes = maps_bytes(&l->session);
+	skipped = hooks_perf_skipped(&l->session);
+	if (skipped > (int64_t)l->t.perf_skipped)
+		l->t.perf_skipped = skipped;
 	s = vml_snapshot_new();
 	if (!s)
 		return -ENOMEM;

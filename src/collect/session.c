@@ -144,6 +144,7 @@ static int start(struct session *s)
 	err = hooks_attach(s);
 	if (err)
 		return err;
+	s->perf_before = hooks_perf_skipped(s);
 	s->skel->bss->enabled = 1; /* last: nothing is counted by halves */
 	return 0;
 }

@@ -44,7 +44,7 @@ def equal($ref):
 
 # Fallbacks that the tracepoint backend infers need no further bound: on kernels that do
 # not preempt (6.12 to 6.18) they were equal to the unit in every load, and on others
-# (7.0, 7.3, the oracles) never further away than skipped runs of mmap_lock_start_locking.
+# (7.0, 7.3, the oracles) never further away than what both counted as unseen.
 def inferred($ref):
 	(.unseen + $ref.unseen) as $unseen
 	| (.totals.fallbacks - $ref.totals.fallbacks) as $more

@@ -18,6 +18,8 @@ def expected($backend; $detail):
 	  elif $backend == "tracepoint" then ["vma_identity", "fault_context"]
 	  else ["vma_identity", "outcome", "retry_reason", "vma_write", "userfaultfd_time", "page_io_time"]
 		+ if $detail == "exact" then ["lookups", "serve_time"] else [] end
+		# where it calls mas_walk is read from the text of the kernel
+		+ if $detail == "exact" and $lines[0].backend.capabilities.names then ["misses"] else [] end
 	  end;
 
 def total(f): reduce f as $x (0; . + $x);
@@ -33,7 +35,7 @@ def differ($what; $is; $should): select($is != $should) | "\($what): \($is), not
 # Those that only measure times, or that only another backend listens to, are none.
 def skipped: startswith("recursion_misses");
 def excuse:
-	IN("kernel_fault_unserved", "fault_unseen", "return_unseen", "stack_failed")
+	IN("kernel_fault_unserved", "fault_unseen", "return_unseen", "stack_failed", "page_fault_events_skipped")
 	or (skipped and (test("mas_walk|vma_start_write|contention|sched_process|iter_tasks|mmap_lock_acquire|mmap_lock_released") | not)
 		and (($session | startswith("tracepoint")) or (test("mmap_lock") | not)));
 def losses($lines; key): total($lines[].loss | to_entries[] | select(.key | key) | .value);
@@ -136,9 +138,10 @@ def kernel_checked($name; $window):
 		{
 			vma_lock_success: total($window[].totals.hits),
 			vma_lock_retry: total($window[].totals.retries),
-			vma_lock_abort: total($window[].lookups[].aborts)
-		} as $ours
-		| unseen($window) as $unseen
+			vma_lock_abort: total($window[].lookups[].aborts),
+			vma_lock_miss: (if capabilities.misses then total($window[].lookups[].misses) else null end)
+		} | del(.[] | nulls) | . as $ours
+		| (unseen($window) + losses($window; test("misses_call_mas_walk"))) as $unseen
 		| verdict("\($name): the kernel's own counters";
 			$ours | keys[] | . as $key | differ_more($key; $ours[$key]; $kernel[$key]; $unseen))
 		+ {$kernel, $ours, $unseen}
