@@ -53,8 +53,9 @@ static __always_inline void read_counts(struct task_struct *task, struct vml_thr
 		__builtin_memset(&r->pending, 0, sizeof(r->pending));
 		return;
 	}
-	if (READ_ONCE(th->row.anchor) != r->row.anchor)
-		r->row.anchor = 0; /* pending may be of another row than was read */
+	/* pending may be of another row than was read, or vma_settle() may yet find its row */
+	if (READ_ONCE(th->row.anchor) != r->row.anchor || r->row.anchor == VML_ANCHOR_UNKNOWN)
+		r->row.anchor = 0;
 	if (fault == VML_FAULT_USER && r->pending.faults_user && compat_entry(regs) == VML_NO_SYSCALL &&
 	    compat_ip(regs) == READ_ONCE(th->fault_ip))
 		r->pending.faults_user--;

@@ -44,7 +44,8 @@ static bool calls(const uint8_t *p, size_t left, uint64_t pc, uint64_t callee)
 #if defined(__x86_64__)
 	int32_t rel;
 
-	if (left < 5 || p[0] != 0xe8)
+	/* 0xcc: a kprobe is there already, and leaves the rest as it is */
+	if (left < 5 || (p[0] != 0xe8 && p[0] != 0xcc))
 		return false;
 	memcpy(&rel, p + 1, sizeof(rel));
 	return pc + 5 + (int64_t)rel == callee;
