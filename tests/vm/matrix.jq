@@ -7,8 +7,8 @@ def columns: [
 	["hits, fallbacks", ["faults_user", "per_vma_lock", "fault_context"]],
 	["areas", ["faults_user", "vma_identity"]],
 	["waits for mmap_lock", ["mmap_lock"]],
-	["aborts, retries", ["outcome"]],
-	["exact reasons", ["retry_reason"]],
+	["aborts, retries", ["outcome", "per_vma_lock"]],
+	["exact reasons", ["retry_reason", "per_vma_lock"]],
 	["waits for VMA locks", ["vma_write"]],
 	["all lookups", ["lookups"]]
 ];
@@ -43,4 +43,5 @@ map(select(.release)) as $ran
 	| {$release, backend, equal: ([$compared[] | select(.verdict == "ok")] | length), of: ($compared | length)}]
    | select(. != [])
    | "", ("With `--detail exact`, hits, retries, aborts and (where they are seen) misses were compared with the kernel's own `vma_lock_*` counters: "
-	+ (map("\(.backend) on \(.release): equal in \(.equal) of \(.of) kinds of load") | join("; ")) + "."))
+	+ (map("\(.backend) on \(.release): equal in \(.equal) of \(.of) kinds of load") | join("; "))
+	+ ". Equal: apart by no more than the runs of programs that the kernel skipped, which are counted."))
