@@ -51,7 +51,7 @@ static const struct vml_cap texts[VML_NCAPS] = {
 				"the fentry backend; the kprobe backend shows the same, with some loss",
 				"CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it"),
 	[VML_CAP_KPROBE] = TEXT("kprobe", "kprobes", "the kprobe backend: what fentry shows, where that is missing",
-				"CONFIG_KPROBES, no lockdown=confidentiality"),
+				"CONFIG_KPROBES; under lockdown=confidentiality also CONFIG_FPROBE"),
 	[VML_CAP_OUTCOME] = TEXT("outcome", "telling aborts from retries, exactly",
 				 "aborts and retries apart; reasons are inferred", "the fentry or the kprobe backend"),
 	[VML_CAP_RETRY_REASON] = TEXT("retry_reason", "functions that give the VMA lock up",
