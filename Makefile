@@ -64,7 +64,7 @@ SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fr
 endif
 
 # asked once, and only when something is compiled or linked
-PKGS := libbpf libelf zlib jansson smartcols ncursesw
+PKGS := libbpf libelf zlib jansson libseccomp smartcols ncursesw
 pkg = $(or $(shell $(PKG_CONFIG) $(1) $(2)),$(error $(2): development files are missing; try: sudo make deps))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call pkg,--cflags,$(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(call pkg,--libs,$(PKGS)))$(PKG_LIBS)
@@ -85,7 +85,9 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall $(WE
 OBJ := $(BUILD)/obj
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-BPF_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/*.bpf.c))
+# bpftool 7.0 loses a map whose definition comes after its first use: the objects that define shared ones first
+BPF_SRCS := $(wildcard bpf/core.bpf.c bpf/lock.bpf.c) $(filter-out bpf/core.bpf.c bpf/lock.bpf.c,$(wildcard bpf/*.bpf.c))
+BPF_OBJS := $(BPF_SRCS:%.c=$(BUILD)/%.o)
 PROBE_SKELS := $(patsubst bpf/probe/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/probe/*.bpf.c))
 SKELS := $(if $(BPF_OBJS),$(BUILD)/bpf/vmalock.skel.h) $(PROBE_SKELS)
 BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bench/*.bpf.c))
@@ -256,7 +258,7 @@ as-user:
 
 DEPS_BUILD := gcc=$(firstword $(CC)) clang=$(CLANG) bpftool=$(BPFTOOL) pkg-config=$(PKG_CONFIG) libc6-dev=/usr/include/stdio.h \
 	libbpf-dev=libbpf.pc libelf-dev=libelf.pc zlib1g-dev=zlib.pc libncurses-dev=ncursesw.pc \
-	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc
+	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc libseccomp-dev=libseccomp.pc
 DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq \
 	qemu-system-x86=qemu-system-x86_64 qemu-system-arm=qemu-system-aarch64 busybox-static=busybox cpio=cpio lld=ld.lld
 DEPS_BENCH := bpftrace=bpftrace

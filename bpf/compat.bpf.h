@@ -191,14 +191,26 @@ static __always_inline int compat_entry(struct pt_regs *regs)
 #define compat_user_mode(regs) (((regs)->pstate & 0xf) == 0) /* PSR_MODE_EL0t */
 #endif
 
-/* First arguments of the system call that @regs belong to. */
+/* Arguments of the system call that @regs belong to. */
 #if defined(__TARGET_ARCH_x86)
 #define compat_syscall_arg0(regs) ((__u64)(regs)->di)
 #define compat_syscall_arg1(regs) ((__u64)(regs)->si)
+#define compat_syscall_arg3(regs) ((__u64)(regs)->r10)
 #elif defined(__TARGET_ARCH_arm64)
 #define compat_syscall_arg0(regs) ((__u64)(regs)->orig_x0)
 #define compat_syscall_arg1(regs) ((__u64)(regs)->regs[1])
+#define compat_syscall_arg3(regs) ((__u64)(regs)->regs[3])
 #endif
+
+/* Is @task in a system call of a 32-bit program? */
+static __always_inline bool compat_is_32bit(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & 0x2; /* TS_COMPAT */
+#elif defined(__TARGET_ARCH_arm64)
+	return task->thread_info.flags & (1UL << 22); /* TIF_32BIT */
+#endif
+}
 
 /* Numbers of system calls (asm/unistd_64.h, asm-generic/unistd.h). */
 #if defined(__TARGET_ARCH_x86)
@@ -221,6 +233,52 @@ static __always_inline int compat_entry(struct pt_regs *regs)
 #define NR_BPF 280
 #endif
 #define NR_PROCESS_MADVISE 440
+
+/* System calls that change the mappings of a range: first argument and length. */
+#if defined(__TARGET_ARCH_x86)
+#define CASE_CHANGES_RANGE               \
+	case 10: /* mprotect */          \
+	case 11: /* munmap */            \
+	case 25: /* mremap */            \
+	case 28: /* madvise */           \
+	case 149: /* mlock */            \
+	case 150: /* munlock */          \
+	case 216: /* remap_file_pages */ \
+	case 237: /* mbind */            \
+	case 325: /* mlock2 */           \
+	case 329: /* pkey_mprotect */    \
+	case 462 /* mseal */
+#define CASE_CHANGES_ALL         \
+	case 56: /* clone */     \
+	case 57: /* fork */      \
+	case 58: /* vfork */     \
+	case 435: /* clone3 */   \
+	case 151: /* mlockall */ \
+	case 152 /* munlockall */
+#define NR_MMAP 9
+#define NR_BRK 12
+#elif defined(__TARGET_ARCH_arm64)
+#define CASE_CHANGES_RANGE               \
+	case 226: /* mprotect */         \
+	case 215: /* munmap */           \
+	case 216: /* mremap */           \
+	case 233: /* madvise */          \
+	case 228: /* mlock */            \
+	case 229: /* munlock */          \
+	case 234: /* remap_file_pages */ \
+	case 235: /* mbind */            \
+	case 284: /* mlock2 */           \
+	case 288: /* pkey_mprotect */    \
+	case 462 /* mseal */
+#define CASE_CHANGES_ALL         \
+	case 220: /* clone */    \
+	case 435: /* clone3 */   \
+	case 230: /* mlockall */ \
+	case 231 /* munlockall */
+#define NR_MMAP 222
+#define NR_BRK 214
+#endif
+#define MAP_FIXED_ANY (0x10 | 0x100000) /* MAP_FIXED, MAP_FIXED_NOREPLACE */
 
 /*
  * Arguments of the mmap_lock tracepoints: (mm, memcg_path, write[, success])
@@ -276,5 +334,38 @@ static __always_inline struct kernfs_node *compat_kernfs_parent(struct kernfs_no
 		return BPF_CORE_READ(rcu, __parent);
 	return BPF_CORE_READ(old, parent);
 }
+
+/*
+ * Does somebody hold the mmap_lock of @mm, or is about to?  True when that cannot
+ * be told: with PREEMPT_RT its rwsem has no count.
+ */
+static __always_inline bool compat_mmap_lock_taken(struct mm_struct *mm)
+{
+	if (bpf_core_field_exists(mm->mmap_lock.count))
+		return mm->mmap_lock.count.counter != 0;
+	return true;
+}
+
+/* CONFIG_MEMCG; NULL without. */
+static __always_inline struct task_struct *compat_mm_owner(struct mm_struct *mm)
+{
+	return bpf_core_field_exists(mm->owner) ? mm->owner : NULL;
+}
+
+/* CONFIG_SCHED_INFO: how long @task waited for a CPU while it was runnable. */
+static __always_inline __u64 compat_run_delay(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->sched_info) ? task->sched_info.run_delay : 0;
+}
+
+static __always_inline bool compat_on_cpu(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->on_cpu) && task->on_cpu;
+}
+
+/* CONFIG_TASK_DELAY_ACCT, and on (kernel.task_delayacct): else task->delays is NULL. */
+struct task_delay_info___all {
+	__u64 blkio_delay, swapin_delay, freepages_delay, thrashing_delay, compact_delay;
+} __attribute__((preserve_access_index));
 
 #endif

@@ -156,11 +156,7 @@ static __noinline __u8 user_fault_takes_lock(void *ctx, struct task_struct *task
 	return VML_WAIT_OF_FAULT;
 }
 
-/*
- * The current task asks for mmap_lock of its own mm for read while a fault of
- * it may be going on: whose wait is it?
- */
-static __noinline __u8 read_lock_context(void *ctx, struct task_struct *task, struct vml_thread *th)
+__hidden __u8 core_lock_context(void *ctx, struct task_struct *task, struct vml_thread *th)
 {
 	switch (VML_FAULT_STATE(th->fault)) {
 	case VML_FAULT_USER:
@@ -186,164 +182,23 @@ static __noinline __u8 read_lock_context(void *ctx, struct task_struct *task, st
 	}
 }
 
-/* ---- mmap_lock */
+/* ---- durations */
 
-static __always_inline struct vml_slot *slot_find(struct vml_thread *th, __u64 mm)
+__noinline int core_account_bucket(struct vml_thread *th, __u32 which, __u64 ns)
 {
-	for (int i = 0; i < VML_SLOTS; i++)
-		if (th->slot[i].mm == mm)
-			return &th->slot[i];
-	return NULL;
-}
+	__u32 i = core_hist_index(ns);
 
-static __always_inline struct vml_slot *slot_take(struct vml_thread *th, __u64 mm)
-{
-	struct vml_slot *s = slot_find(th, mm);
-
-	if (!s)
-		s = slot_find(th, 0);
-	if (!s) {
-		core_lose(VML_LOSS_LOCK_SLOTS);
-		s = &th->slot[0];
-		s->wait_ns = s->hold_ns = 0;
-	}
-	s->mm = mm;
-	return s;
-}
-
-static __always_inline void slot_settle(struct vml_slot *s)
-{
-	if (!s->wait_ns && !s->hold_ns)
-		s->mm = 0;
-}
-
-__noinline int core_account(struct vml_thread *th, __u32 which, __u64 ns)
-{
-	struct vml_lock_sum *sum;
-	__u32 i;
-
-	if (!th || which >= VML_NLOCKSTATS)
-		return 0;
-	sum = &th->lock[which];
-	sum->count++;
-	sum->sum_ns += ns;
-	if (ns > sum->max_ns)
-		sum->max_ns = ns;
-	i = core_hist_index(ns);
-	if (i < VML_HIST_BUCKETS)
+	if (th && which < VML_NLOCKSTATS && i < VML_HIST_BUCKETS)
 		th->hist[which][i]++;
 	return 0;
 }
 
-/* An event without its beginning: before the first start it began before us. */
-static __always_inline void lose_unmatched(struct vml_thread *th)
+__noinline int core_account(struct vml_thread *th, __u32 which, __u64 ns)
 {
-	core_lose(th->lock_started ? VML_LOSS_LOCK_UNMATCHED : VML_LOSS_LOCK_INFLIGHT);
-}
-
-__hidden int core_lock_start(void *ctx, __u64 mm, bool write)
-{
-	struct task_struct *task;
-	struct vml_thread *th;
-	struct vml_slot *s;
-
-	if (!enabled)
+	if (!th || which >= VML_NLOCKSTATS)
 		return 0;
-	task = bpf_get_current_task_btf();
-	th = thread_get(task);
-	if (!th)
-		return 0;
-	th->lock_events++;
-	th->lock_started = 1;
-	if (unlikely(th->row.proc.pid == self_tgid && mm != (__u64)task->mm && task->mm))
-		core_lose(VML_COUNTER_FOREIGN);
-	s = slot_take(th, mm);
-	if (s->wait_ns)
-		core_lose(VML_LOSS_LOCK_UNMATCHED);
-	s->context = VML_WAIT_PLAIN;
-	if (!write && th->fault != VML_FAULT_NONE && mm == (__u64)task->mm)
-		s->context = read_lock_context(ctx, task, th);
-	s->wait_write = write;
-	s->wait_ns = bpf_ktime_get_ns();
-	return 0;
-}
-
-__hidden int core_lock_acquired(__u64 mm, bool write, bool success)
-{
-	__u64 now = bpf_ktime_get_ns(), wait;
-	struct task_struct *task;
-	struct vml_thread *th;
-	struct vml_slot *s;
-
-	if (!enabled)
-		return 0;
-	task = bpf_get_current_task_btf();
-	th = thread_get(task);
-	if (!th)
-		return 0;
-	th->lock_events++;
-	s = slot_take(th, mm);
-	if (s->wait_ns) {
-		wait = core_since(now, s->wait_ns);
-		s->wait_ns = 0;
-		core_account(th, write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, wait);
-		if (s->context == VML_WAIT_OF_FAULT) {
-			if (success) {
-				th->fault = (th->fault & ~0xffU) | VML_FAULT_DONE;
-				vma_settle(th);
-			}
-			vma_wait(th, wait);
-		} else if (s->context == VML_WAIT_IN_HANDLER && !success) {
-			th->trylock_failed = 1;
-		}
-		if (s->hold_ns && success)
-			core_lose(VML_LOSS_LOCK_UNMATCHED); /* its release was missed */
-	} else if (s->hold_ns && s->hold_write && !write && success) {
-		/* downgrade: the write hold ends and a read hold begins */
-		core_account(th, VML_MMAP_WRITE_HOLD, core_since(now, s->hold_ns));
-	} else {
-		lose_unmatched(th); /* the wait is unknown, the hold begins here */
-	}
-	if (success) {
-		s->hold_ns = now;
-		s->hold_write = write;
-	} else {
-		th->lock_failed++;
-	}
-	slot_settle(s);
-	/*
-	 * Under the VMA lock only __vmf_anon_prepare asks for mmap_lock, and gives the VMA
-	 * lock up when it does not get it.  A hook on that function would run in every
-	 * fault of anonymous memory.
-	 */
-	if (have_outcome && !write && !success && mm == (__u64)task->mm &&
-	    compat_in_fault_handler(task, th->vma_flags, th->vma_is_file) != 0)
-		return core_inner_exit(VML_ANON_VMA, VM_FAULT_RETRY);
-	return 0;
-}
-
-__hidden int core_lock_released(__u64 mm, bool write)
-{
-	struct vml_thread *th;
-	struct vml_slot *s;
-
-	if (!enabled)
-		return 0;
-	th = thread_get(bpf_get_current_task_btf());
-	if (!th)
-		return 0;
-	th->lock_events++;
-	s = slot_find(th, mm);
-	if (!s || !s->hold_ns || s->hold_write != write)
-		lose_unmatched(th);
-	else
-		core_account(th, write ? VML_MMAP_WRITE_HOLD : VML_MMAP_READ_HOLD,
-			     core_since(bpf_ktime_get_ns(), s->hold_ns));
-	if (s) {
-		s->hold_ns = 0;
-		slot_settle(s);
-	}
-	return 0;
+	core_sum_add(&th->lock[which], ns);
+	return core_account_bucket(th, which, ns);
 }
 
 /* ---- exec and exit */
@@ -360,10 +215,11 @@ __hidden int core_exec(struct task_struct *task)
 		return 0;
 	}
 	vma_flush(th);
+	lock_forget(th);
 	process_leave(task, th, true);
 	/* the new image is known by name even if it never faults again */
-	thread_get(task);
-	return 0;
+	th = thread_get(task);
+	return th ? lock_exec(task, th) : 0;
 }
 
 __hidden int core_exit(struct task_struct *task)
@@ -389,6 +245,7 @@ __hidden int core_free(struct task_struct *task)
 	if (!th)
 		return 0;
 	vma_flush(th);
+	lock_forget(th);
 	process_leave(task, th, task->pid == task->tgid);
 	return 0;
 }

@@ -33,12 +33,15 @@ __hidden int core_fault(__u64 address, __u64 ip, bool user);
 
 /*
  * mmap_lock of @mm: asked for / got or given up / about to be released, by the
- * current task.  @ctx: the program's context, for a stack when nothing else
- * tells a fallback.  A downgrade is an acquisition for read without a start.
+ * current task (lock.bpf.c).  @ctx: the program's context, for stacks.  A downgrade
+ * is an acquisition for read without a start.  From programs of type tracing only:
+ * others may not use a map with a spin lock.
  */
-__hidden int core_lock_start(void *ctx, __u64 mm, bool write);
-__hidden int core_lock_acquired(__u64 mm, bool write, bool success);
-__hidden int core_lock_released(__u64 mm, bool write);
+__hidden int core_lock_start(void *ctx, struct mm_struct *mm, bool write);
+__hidden int core_lock_acquired(void *ctx, struct mm_struct *mm, bool write, bool success);
+__hidden int core_lock_released(void *ctx, struct mm_struct *mm, bool write);
+/* @mm has no mappings any more; its lock is released once more. */
+__hidden int core_mm_ends(struct mm_struct *mm);
 
 /*
  * Outcomes seen rather than inferred (outcome.bpf.c; have_outcome is set).
@@ -96,6 +99,26 @@ __hidden int core_free(struct task_struct *task);
 /* The histogram bucket of @ns.  Global: check the range of the result. */
 __u32 core_hist_index(__u64 ns);
 
+/* ---- mmap_lock: lock.bpf.c; who held it up: blame.bpf.c */
+
+/* @th waits for nothing and holds nothing any more, whatever was recorded. */
+__hidden int lock_forget(struct vml_thread *th);
+/* The mm of @task is that of a new image. */
+__hidden int lock_exec(struct task_struct *task, struct vml_thread *th);
+/* What goes on in the slots of @th, up to now: fills r->now, adds to r->lock.  For the iterator. */
+__hidden int lock_goes_on(struct task_struct *task, struct vml_thread *th, struct vml_task_record *r);
+
+/* The clock of @task, which is the current one. */
+__hidden int blame_clock(struct task_struct *task, struct vml_clock *ret);
+/* What @task does with a lock of @th->slot whose context is @context: a VML_DOING(). */
+__hidden __u32 blame_doing(struct task_struct *task, __u8 context);
+/* What the current system call or fault of @th, the current thread, changes or wants of its own mm. */
+int blame_range(struct vml_thread *th, __u8 context, struct vml_range *ret);
+/* Charges the current task with @b, for the hold of @s of the lock of @m. */
+__hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, struct vml_mm *m, struct vml_blame *b);
+/* Charges those who read-lock VMAs of @proc with @ns: a write lock of one waited for them. */
+int blame_vma_readers(struct vml_proc_key *proc, __u64 ns);
+
 /* ---- VMAs: vma.bpf.c */
 
 /* Finds the VMA of @address, caches it in @th and makes its row the current one. */
@@ -137,7 +160,10 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th);
 __hidden int process_exit(struct task_struct *task, struct vml_thread *th);
 /* The same for one that is gone, or leaves the image: it counts no more. */
 __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool image_ends);
-/* Id of the cgroup of @task; its path is in the map afterwards. */
+/* Adds what the ledger of a lock that is gone came to. */
+__hidden int process_add_ledger(struct vml_proc_key *owner, struct vml_ledger_sum *sum);
+/* Id of the cgroup of the current task, or of @task; its path is in the map afterwards. */
+__u64 process_current_cgroup(void);
 __hidden __u64 process_cgroup(struct task_struct *task);
 /* Pid of @task in its own namespace. */
 __hidden __u32 process_ns_pid(struct task_struct *task);
@@ -159,6 +185,15 @@ struct vml_counters {
 	__type(value, __u64);
 };
 extern struct vml_counters counters SEC(".maps");
+
+struct vml_ledgers {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VML_MAX_LEDGERS);
+	__type(key, __u64);
+	__type(value, struct vml_mm);
+};
+extern struct vml_ledgers ledgers SEC(".maps");
 
 /* Counts a loss.  Inline: calls may be nested eight deep, and everything ends here. */
 static __always_inline int core_lose(__u32 cause)
@@ -200,13 +235,27 @@ extern volatile __u32 enabled;
 __hidden struct vml_thread *core_thread(struct task_struct *task);
 /* Is the current task still in the exception of its last user fault? */
 __hidden bool core_in_last_fault(struct task_struct *task, struct vml_thread *th);
-/* One duration of the thread: a sum and a bucket. */
+/* One duration of the thread: a sum and a bucket; or the bucket alone. */
 int core_account(struct vml_thread *th, __u32 which, __u64 ns);
+int core_account_bucket(struct vml_thread *th, __u32 which, __u64 ns);
+/*
+ * The current task asks for mmap_lock of its own mm for read while a fault of
+ * it may be going on: whose wait is it?  (enum vml_wait_context)
+ */
+__hidden __u8 core_lock_context(void *ctx, struct task_struct *task, struct vml_thread *th);
 
 /* ---- small things every object needs */
 
 #define VM_FAULT_MAJOR 0x4
 #define VM_FAULT_RETRY 0x400
+
+static __always_inline void core_sum_add(struct vml_lock_sum *sum, __u64 ns)
+{
+	sum->count++;
+	sum->sum_ns += ns;
+	if (ns > sum->max_ns)
+		sum->max_ns = ns;
+}
 
 static __always_inline __u64 core_since(__u64 now, __u64 then)
 {

@@ -24,19 +24,26 @@ int BPF_PROG(tp_page_fault_kernel, unsigned long address, struct pt_regs *regs)
 SEC("tp_btf/mmap_lock_start_locking")
 int tp_mmap_lock_start_locking(__u64 *ctx)
 {
-	return core_lock_start(ctx, compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx));
+	return core_lock_start(ctx, (void *)compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx));
 }
 
 SEC("tp_btf/mmap_lock_acquire_returned")
 int tp_mmap_lock_acquire_returned(__u64 *ctx)
 {
-	return core_lock_acquired(compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx), compat_mmap_lock_success(ctx));
+	return core_lock_acquired(ctx, (void *)compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx),
+				  compat_mmap_lock_success(ctx));
 }
 
 SEC("tp_btf/mmap_lock_released")
 int tp_mmap_lock_released(__u64 *ctx)
 {
-	return core_lock_released(compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx));
+	return core_lock_released(ctx, (void *)compat_mmap_lock_mm(ctx), compat_mmap_lock_write(ctx));
+}
+
+SEC("tp_btf/exit_mmap")
+int BPF_PROG(tp_exit_mmap, struct mm_struct *mm)
+{
+	return core_mm_ends(mm);
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -149,6 +149,11 @@ __hidden __u64 process_cgroup(struct task_struct *task)
 	return id;
 }
 
+__noinline __u64 process_current_cgroup(void)
+{
+	return process_cgroup(bpf_get_current_task_btf());
+}
+
 __hidden __u32 process_ns_pid(struct task_struct *task)
 {
 	__u32 nr = task->tgid, level;
@@ -321,5 +326,21 @@ __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool
 		p->exited = 1;
 	}
 	__sync_fetch_and_sub(&p->live, 1);
+	return 0;
+}
+
+__hidden int process_add_ledger(struct vml_proc_key *owner, struct vml_ledger_sum *sum)
+{
+	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, owner);
+
+	if (!p)
+		p = process_untracked();
+	if (!p)
+		return 0;
+	core_atomic_add(&p->ledger.waited_ns, sum->waited_ns);
+	core_atomic_add(&p->ledger.blamed_ns, sum->blamed_ns);
+	core_atomic_add(&p->ledger.handover_ns, sum->handover_ns);
+	core_atomic_add(&p->ledger.runqueue_ns, sum->runqueue_ns);
+	core_atomic_add((__u64 *)&p->ledger.error_ns, sum->error_ns);
 	return 0;
 }

@@ -105,6 +105,8 @@ int iter_tasks(struct bpf_iter__task *ctx)
 	r->write_readers = th->write_readers;
 	for (int i = 0; i < VML_NLOCKSTATS; i++)
 		r->lock[i] = th->lock[i];
+	barrier_memory(); /* what ends in between is in neither */
+	lock_goes_on(task, th, r);
 	for (int i = 0; i < VML_NCAUSES; i++)
 		r->reason[i] = th->reason[i];
 	r->has_hist = lock_events != th->emitted;

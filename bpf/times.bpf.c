@@ -99,6 +99,7 @@ static __noinline int write_end(struct vml_thread *th)
 	th->write_readers += th->write_found;
 	core_account(th, VML_VMA_WRITE_WAIT, ns);
 	vma_write_wait(th, ns);
+	blame_vma_readers(&th->row.proc, ns);
 	th->write_vma = 0;
 	return 0;
 }
@@ -134,7 +135,7 @@ static __always_inline bool holds_for_write(struct vml_thread *th, __u64 mm)
 {
 	for (int i = 0; i < VML_SLOTS; i++)
 		if (th->slot[i].mm == mm)
-			return th->slot[i].hold_ns && th->slot[i].hold_write;
+			return th->slot[i].hold.since_ns && th->slot[i].hold_write;
 	return false;
 }
 

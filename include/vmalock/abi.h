@@ -11,6 +11,7 @@
  * Counters only grow.  Included after the fixed-width types (see hist.h).
  */
 #include "hist.h"
+#include "ledger.h"
 
 /*
  * Durations.  The first VML_NLOCKSTATS are kept by each thread (and two of them,
@@ -74,6 +75,12 @@ enum vml_loss_cause {
 	VML_LOSS_RETURN_UNSEEN, /* functions whose return was not seen: no instance of a kretprobe was free */
 	VML_LOSS_FAULT_UNSEEN, /* fallbacks and bypasses whose fault was not seen to begin: not counted */
 	VML_LOSS_TIME_MAP_FULL, /* durations without room for their process */
+	VML_LOSS_LOCK_NESTED, /* lock events inside the handling of another (from an NMI) */
+	VML_LOSS_LEDGER_MAP_FULL, /* waits for locks without a ledger: charged to nobody */
+	VML_LOSS_LEDGER_HEALED, /* times the recorded holders were found not to hold it */
+	VML_LOSS_LEDGER_STALE, /* releases after that: their blame is in handover */
+	VML_LOSS_BLOCKER_MAP_FULL, /* blame in the row of the untracked */
+	VML_LOSS_HOLDER_STACK, /* stacks of holders that could not be kept */
 	VML_NLOSS,
 };
 /* The map of losses has more counters: our own mmap_locks on other mm. */
@@ -197,6 +204,12 @@ struct vml_vma_value {
 	__u32 reason[VML_NCAUSES];
 };
 
+/* What the ledgers of a process's mmap_lock come to. */
+struct vml_ledger_sum {
+	__u64 waited_ns, blamed_ns, handover_ns, runqueue_ns;
+	__s64 error_ns; /* not 0 is a bug */
+};
+
 /* What dead threads left to their process, and how it is called. */
 struct vml_proc_value {
 	char comm[16]; /* hostile text */
@@ -209,6 +222,7 @@ struct vml_proc_value {
 	__u64 lock_events;
 	__u64 lock_failed;
 	__u64 write_readers;
+	struct vml_ledger_sum ledger; /* of its mmap_locks that are gone */
 	struct vml_lock_sum lock[VML_NLOCKSTATS];
 	__u32 reason[VML_NCAUSES];
 	__u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS];
@@ -238,17 +252,114 @@ enum vml_wait_context {
 	VML_WAIT_IN_HANDLER, /* __vmf_anon_prepare under the VMA lock: no fallback */
 };
 
-/* One mm a thread waits for or holds; fork is in flight on two. */
+/*
+ * Where a thread's time goes, from its own scheduler fields: two of these tell
+ * what happened in between.
+ */
+struct vml_clock {
+	__u64 exec_ns, exec_start_ns; /* on CPU until that time, by a clock of the CPU */
+	__u64 run_delay_ns; /* waited for a CPU so far */
+	__u64 reclaim_ns, io_ns, swap_ns; /* delay accounting, where it is on */
+	__u32 cpu;
+	__u32 accounted; /* the line above is there */
+};
+
+/* One mmap_lock a thread waits for or holds; fork is in flight on two. */
 #define VML_SLOTS 3
 struct vml_slot {
 	__u64 mm; /* 0: free */
-	__u64 wait_ns; /* when it asked; 0: not waiting */
-	__u64 hold_ns; /* when it got it; 0: not holding */
+	struct vml_wait wait; /* both change under the lock of the ledger */
+	struct vml_hold hold;
+	__u64 wait_delay_ns; /* vml_clock.run_delay_ns when it began to wait */
+	struct vml_clock clock; /* when the hold began */
 	__u8 wait_write;
 	__u8 hold_write;
-	__u8 context; /* enum vml_wait_context */
+	__u8 context; /* enum vml_wait_context, of the wait and of the hold after it */
 	__u8 pad[5];
 };
+
+/* The ledger of one mm.  Key: its address, as long as it lives. */
+struct vml_mm {
+	struct bpf_spin_lock lock;
+	__u32 ended; /* exit_mmap() is through: it goes with the next release */
+	struct vml_proc_key owner; /* the process it is of */
+	__u64 victim_cgroup_id; /* of who asked last from another address space, when it was not free */
+	struct vml_ledger ledger;
+};
+
+/* What somebody is doing while it holds a lock: VML_DOING(what, number of the system call). */
+enum vml_doing {
+	VML_DOING_UNKNOWN,
+	VML_DOING_SYSCALL,
+	VML_DOING_SYSCALL32, /* a 32-bit program's: numbers of that table */
+	VML_DOING_FAULT, /* page fault in user mode */
+	VML_DOING_KERNEL_FAULT, /* page fault inside that system call */
+	VML_DOING_EXCEPTION, /* on the way back to user mode: task work, signals, uprobes, NUMA balancing */
+	VML_DOING_EXIT,
+	VML_DOING_KTHREAD, /* khugepaged, ksmd, ...: the comm says */
+	VML_DOING_IO_WORKER, /* of io_uring, vhost */
+	VML_DOING_VMA_READ, /* faults and others that read-lock the VMA; not known which */
+	VML_NDOING,
+};
+#define VML_DOING(what, number) ((__u32)(what) << 16 | ((__u32)(number)&0xffff))
+#define VML_DOING_WHAT(doing) ((doing) >> 16)
+#define VML_DOING_NUMBER(doing) ((doing)&0xffff)
+
+/* Who held whose lock, doing what.  All zero: untracked. */
+struct vml_blocker_key {
+	struct vml_proc_key proc;
+	__u64 start_ns; /* of the thread, CLOCK_BOOTTIME; 0 with VML_DOING_VMA_READ */
+	__u32 tid;
+	__u32 doing;
+	struct vml_proc_key target; /* whose lock */
+	__u64 write; /* held for write */
+};
+
+/* Holds that made somebody wait.  Times in ns. */
+struct vml_blocker_value {
+	char comm[16]; /* hostile text */
+	__u64 cgroup_id; /* key of the cgroups map; of the holder */
+	__u64 victim_cgroup_id; /* of who waited last from another address space; 0: nobody */
+	__u64 blamed_ns;
+	__u64 foreign_ns; /* of it: waits from other address spaces */
+	__u64 avoidable_ns; /* of it: waits for what the holder did not change */
+	__u64 victims; /* waiting when it let go */
+	struct vml_lock_sum hold;
+	__u64 on_cpu_ns, runnable_ns, sleep_ns; /* = hold.sum_ns */
+	__u64 reclaim_ns, io_ns, swap_ns; /* of them, with delay accounting */
+	__u64 accounted; /* holds with delay accounting */
+	__u32 hold_hist[VML_HIST_BUCKETS];
+};
+
+/* Blame by stack: holds during which somebody waited for longer than the threshold. */
+struct vml_stack_key {
+	struct vml_proc_key proc; /* of the holder */
+	__u32 kernel, user; /* keys of the map of stacks; -1: none */
+	__u32 doing;
+	__u32 tid;
+};
+struct vml_stack_value {
+	char comm[16]; /* hostile text; of the thread */
+	struct vml_lock_sum hold;
+	__u64 blamed_ns;
+};
+#define VML_STACK_DEPTH 64
+
+/* What goes on for a thread at the time of its record. */
+struct vml_now {
+	/* the lock it waits for the longest; wait_ns 0: it does not wait */
+	__u64 wait_ns;
+	struct vml_proc_key wait_target;
+	/* the hold with most blame; hold_ns 0: it holds nothing */
+	struct vml_blocker_key holds;
+	__u64 hold_ns;
+	__u64 blamed_ns, foreign_ns, avoidable_ns;
+	__u32 victims;
+	__u8 wait_write;
+	__u8 state; /* enum vml_task_state */
+	__u8 pad[2];
+};
+enum vml_task_state { VML_TASK_RUNNING, VML_TASK_RUNNABLE, VML_TASK_SLEEPING, VML_TASK_BLOCKED /* D */ };
 
 /*
  * Task storage: written by its own thread only, so there are no atomics, and
@@ -282,6 +393,8 @@ struct vml_thread {
 	__u32 lookup; /* enum vml_reason when the fault found no VMA, else VML_NREASONS */
 	__u32 trylock_failed; /* __vmf_anon_prepare gave up in this fault (tracepoint) */
 	__u32 lock_started; /* a start_locking was seen: later events have a record */
+	__u32 lock_busy; /* handling a lock event: one from an NMI finds it set */
+	__u32 pad;
 	__u64 began_ns; /* when the fault began (exact detail) */
 	__u64 uffd_ns; /* when handle_userfault was entered; 0: not in it */
 	__u64 io_ns; /* the same of filemap_fault and do_swap_page */
@@ -330,7 +443,8 @@ struct vml_task_record {
 	__u64 lock_events;
 	__u64 lock_failed;
 	__u64 write_readers;
-	struct vml_lock_sum lock[VML_NLOCKSTATS];
+	struct vml_lock_sum lock[VML_NLOCKSTATS]; /* sums with what goes on */
+	struct vml_now now;
 	__u32 reason[VML_NCAUSES];
 };
 
@@ -339,6 +453,9 @@ struct vml_task_record {
 #define VML_MAX_VMAS 16384
 #define VML_MAX_FILES 8192
 #define VML_MAX_CGROUPS 4096
+#define VML_MAX_LEDGERS 16384
+#define VML_MAX_BLOCKERS 16384
+#define VML_MAX_STACKS 8192
 #define VML_EXIT_RING_BYTES (8 << 20) /* a power of two */
 
 #endif

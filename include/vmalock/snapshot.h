@@ -24,7 +24,7 @@ struct vml_caps;
 
 /* ---- words (the order is that of columns and JSON) */
 
-enum vml_scope { VML_PROCESS, VML_THREAD, VML_VMA, VML_NSCOPES };
+enum vml_scope { VML_PROCESS, VML_THREAD, VML_VMA, VML_BLOCKER, VML_NSCOPES };
 
 enum vml_metric {
 	VML_FAULTS, /* user + kernel; = hits + fallbacks */
@@ -36,7 +36,7 @@ enum vml_metric {
 	VML_MISSES,
 	VML_BYPASSES,
 	VML_FALLBACKS, /* with bypasses */
-	VML_WAIT_NS, /* mmap_lock, read and write; of a VMA: read, in its faults */
+	VML_WAIT_NS, /* for mmap_lock, read and write; of a VMA: read, in its faults; in total: blamed + unattributed */
 	VML_MMAP_READ_WAIT_NS,
 	VML_MMAP_WRITE_WAIT_NS,
 	VML_MMAP_READ_HOLD_NS,
@@ -47,6 +47,23 @@ enum vml_metric {
 	VML_SERVE_NS, /* serving faults, from the exception to the end of the handler */
 	VML_USERFAULTFD_NS, /* inside handle_userfault */
 	VML_PAGE_IO_NS, /* inside filemap_fault and do_swap_page that had to read or wait */
+	/* the ledger (ledger.h): waits for the mmap_lock of the process, whoever waited */
+	VML_BLAMED_NS, /* charged to holders; of a blocker: to it, for any lock */
+	VML_UNATTRIBUTED_NS, /* while nobody held it; = the next two */
+	VML_HANDOVER_RUNQUEUE_NS, /* the next owner was waiting for a CPU */
+	VML_HANDOVER_WAKEUP_NS, /* it was being woken, or took the lock */
+	/* of blockers: holds that made somebody wait */
+	VML_AVOIDABLE_NS, /* of blamed: waits for what the holder did not change; at least */
+	VML_FOREIGN_NS, /* of blamed: waits of other processes than the one whose lock it is */
+	VML_VICTIMS, /* tasks that waited when it let go */
+	VML_HOLDS,
+	VML_HOLD_NS, /* = the next three, when the hold has ended */
+	VML_ON_CPU_NS,
+	VML_RUNNABLE_NS, /* waiting for a CPU */
+	VML_SLEEP_NS,
+	VML_RECLAIM_NS, /* with delay accounting, of the hold: */
+	VML_IO_NS,
+	VML_SWAP_NS,
 	VML_NMETRICS,
 };
 #define VML_METRIC_BIT(m) (1ULL << (m))
@@ -127,7 +144,17 @@ int vml_hist_delta(struct vml_arena *a, const struct vml_hist *prev, const struc
 
 /* ---- rows */
 
-/* Identity.  Processes: pid, start_ns, exec.  Threads: + tid, tid_start_ns.  VMAs: + anchor. */
+/* A process image. */
+struct vml_image {
+	uint32_t pid;
+	uint32_t exec; /* exec generation; only equality means something */
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+};
+
+/*
+ * Identity.  Processes: pid, start_ns, exec.  Threads: + tid, tid_start_ns.  VMAs: + anchor.
+ * Blockers: as threads (tid 0: not known which), + doing, write, target.
+ */
 struct vml_id {
 	uint32_t pid;
 	uint32_t exec; /* exec generation; only equality means something */
@@ -135,6 +162,9 @@ struct vml_id {
 	uint64_t tid_start_ns;
 	uint32_t tid;
 	uint64_t anchor; /* VMA: start, or end when it grows down; < 4096: no address */
+	uint32_t doing; /* the VML_DOING() of abi.h; vml_row.context says it */
+	bool write; /* held for write */
+	struct vml_image target; /* whose lock */
 };
 int vml_id_compare(const struct vml_id *a, const struct vml_id *b);
 
@@ -157,6 +187,11 @@ struct vml_row {
 	uint32_t threads; /* processes only; 0: unknown */
 	bool exited; /* gone: this is its last snapshot */
 	struct vml_area area; /* VMAs only */
+	/* blockers only; NULL in other scopes */
+	const char *context; /* "munmap", "page fault", "khugepaged", "exit", ... */
+	const char *lock; /* "mmap_read", "mmap_write", "vma_read" */
+	const char *target; /* comm of the process whose lock it is */
+	const char *target_cgroup, *victim_cgroup; /* its cgroup; of the last that waited from elsewhere; "" unknown */
 	uint64_t value[VML_NMETRICS];
 	struct vml_tally reasons; /* index: VML_REASON_INDEX() */
 	struct vml_hist hist[VML_HISTS];
@@ -188,13 +223,40 @@ struct vml_lookup {
 	uint64_t misses;
 };
 
+/* A thread that waits for mmap_lock now, for at least VML_STALL_NS, and who holds it. */
+#define VML_STALL_NS 100000000ULL
+struct vml_stall {
+	struct vml_id id; /* the thread */
+	const char *comm;
+	bool write; /* to write */
+	uint64_t wait_ns; /* so far */
+	struct vml_image target; /* whose lock */
+	bool held; /* false: nobody is seen to hold it, and what follows is 0 and "" */
+	struct vml_id holder;
+	const char *holder_comm, *context;
+	const char *state; /* "running", "runnable", "sleeping", "blocked" */
+	uint64_t hold_ns; /* so far */
+	uint32_t waiters; /* threads that wait for this lock for as long, with this one */
+};
+
+/* Blame by code: holds during which somebody waited for longer than the threshold (vml_live_options). */
+struct vml_stack {
+	struct vml_id id; /* thread of the holder, and what it did */
+	const char *comm, *context;
+	uint32_t key; /* tells stacks of one id apart */
+	const char *const *frame; /* from the innermost on: of the kernel, then of the program */
+	uint32_t nframes, nkernel;
+	uint64_t holds, hold_ns, max_ns, blamed_ns;
+};
+
 struct vml_self {
 	uint64_t foreign_mmap_locks; /* by this process on another's mm; not 0 is a bug */
+	uint64_t ledger_error_ns; /* gauge: waits less what was charged, over all ledgers; not 0 is a bug */
 	uint64_t bpf_runs; /* events the programs handled */
 	uint64_t cpu_ns; /* user and system time of this process */
 	uint64_t rss_bytes; /* gauge */
 	uint64_t map_bytes; /* gauge: memory of all maps */
-	bool from_bpf; /* foreign_mmap_locks, bpf_runs and map_bytes are known */
+	bool from_bpf; /* foreign_mmap_locks, ledger_error_ns, bpf_runs and map_bytes are known */
 };
 
 struct vml_snapshot {
@@ -216,6 +278,10 @@ struct vml_snapshot {
 	size_t nloss;
 	struct vml_lookup *lookup; /* every caller, also those at 0; NULL: not known */
 	size_t nlookup;
+	struct vml_stall *stall; /* gauges; one for each lock: who waits for it the longest; longest first */
+	size_t nstall;
+	struct vml_stack *stack; /* sorted by id and key */
+	size_t nstack;
 	struct vml_self self;
 };
 
@@ -231,6 +297,13 @@ bool vml_snapshot_exact(const struct vml_snapshot *s);
  * for t->n in @ret; returns how many, in order of index.
  */
 uint32_t vml_reasons_fold(const struct vml_tally *t, bool exact, struct vml_cell *ret);
+
+/*
+ * Sets total[VML_WAIT_NS] to what the ledgers say, when they are known: of one
+ * instant with blamed and unattributed, so that the three agree exactly.  The rows
+ * are read one after the other while waits go on, and add up to it at rest.
+ */
+void vml_total_wait(struct vml_snapshot *s);
 
 /* An empty snapshot with an arena of its own; NULL when out of memory. */
 struct vml_snapshot *vml_snapshot_new(void);
@@ -269,6 +342,15 @@ struct vml_filter {
  * filter changes nothing.  -ENOMEM
  */
 int vml_select(struct vml_snapshot *s, const struct vml_filter *f);
+
+/* ---- who held up whom, by cgroup (src/model/cgroup.c) */
+
+struct vml_cgroup_blame {
+	const char *victim, *blocker; /* paths from the host's root; "" unknown */
+	uint64_t blamed_ns;
+};
+/* Of a delta, largest first, in its arena. -ENOMEM */
+int vml_cgroup_blame(struct vml_snapshot *s, struct vml_cgroup_blame **ret, size_t *ret_n);
 
 /* ---- columns: one table drives screen, text, JSON and help (src/model/column.c) */
 

@@ -10,6 +10,7 @@
  *	callsite.c where a kernel function calls    kallsyms.c addresses of functions
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
  *	live.c     the source: one pass            missed.c  threads whose end was not seen
+ *	blame.c    ledgers, blockers, stalls       doing.c   what a holder does, in words
  *	fill.c     tables to snapshot
  *
  * Why rows only grow: a pass reads the maps first and the threads afterwards,
@@ -18,6 +19,7 @@
  * it was seen this time".  table.c keeps the highest value, and what was missed
  * appears in a later pass.  After everything came to rest the counts are exact.
  */
+#include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -117,6 +119,9 @@ int64_t hooks_perf_skipped(const struct session *s);
 /* Calls @each for every entry of a hash map. -errno of the kernel, or what @each returned. */
 int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, const void *key, const void *value),
 	     void *arg);
+/* The same of a map whose values have a spin lock, each read under it. */
+int map_each_locked(int fd, size_t key_size, size_t value_size,
+		    int (*each)(void *arg, const void *key, const void *value), void *arg);
 /* One pass of the task iterator; @hist NULL when unchanged. */
 int tasks_each(int iter_fd,
 	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
@@ -141,6 +146,22 @@ enum base {
 	BASE_LOCK_EVENTS,
 	BASE_LOCK_FAILED,
 	BASE_WRITE_READERS,
+	/* of the mmap_lock of a process; of a blocker only the first */
+	BASE_BLAMED,
+	BASE_HANDOVER,
+	BASE_RUNQUEUE, /* of it */
+	/* blockers */
+	BASE_AVOIDABLE,
+	BASE_FOREIGN,
+	BASE_VICTIMS,
+	BASE_HOLDS,
+	BASE_HOLD_NS,
+	BASE_ON_CPU,
+	BASE_RUNNABLE,
+	BASE_SLEEP,
+	BASE_RECLAIM,
+	BASE_IO,
+	BASE_SWAP,
 	BASE_SUM_NS, /* by enum vml_time */
 	NBASE = BASE_SUM_NS + VML_NTIMES,
 };
@@ -182,6 +203,8 @@ struct item {
 	struct vml_area area; /* VMAs; the name belongs to the entry */
 	char *name;
 	uint64_t name_cookie;
+	uint64_t victim_cgroup_id; /* blockers: of who waited last from another address space */
+	char *victim_cgroup;
 	/* VMAs and processes: this pass's, not yet settled; the cells of processes: [NCELLS] */
 	struct reading *reading;
 	uint32_t *reading_cell;
@@ -193,6 +216,13 @@ struct item {
 	uint64_t missing_ns; /* since when some are missing; 0: none is */
 };
 
+/* A thread that waits for long, or holds what others wait for. */
+struct goes_on {
+	struct vml_id id;
+	char comm[16]; /* hostile text */
+	struct vml_now now;
+};
+
 struct table {
 	void *root; /* tsearch(3) */
 	size_t n;
@@ -200,13 +230,18 @@ struct table {
 
 /* All that the live source keeps from pass to pass. */
 struct tables {
-	struct table processes, threads, vmas;
+	struct table processes, threads, vmas, blockers;
+	struct goes_on *goes_on; /* this pass's */
+	size_t ngoes_on, goes_on_room;
+	uint64_t ledger_error_ns;
 	struct item retired; /* sums of processes whose rows are gone */
 	uint64_t exits_missed; /* threads whose end was not seen */
 	uint64_t perf_skipped; /* page-fault events that the program was not run for */
 	uint64_t map_bytes;
 };
 
+/* The entry, made when it is new, and its reading of this pass. NULL: out of memory. */
+struct item *table_read(struct table *t, const struct vml_id *id, bool cells);
 struct item *table_find(const struct table *t, const struct vml_id *id);
 /* The entry, made when it is new. NULL: out of memory. */
 struct item *table_get(struct table *t, const struct vml_id *id);
@@ -238,6 +273,28 @@ void cells_add_reasons(uint32_t *cell, const __u32 reason[VML_NCAUSES]);
 struct vml_id id_of_process(const struct vml_proc_key *k);
 struct vml_id id_of_vma(const struct vml_vma_key *k);
 
+/* ---- blame.c */
+
+/* Rows of blockers, from their map. */
+int blame_read_blockers(struct tables *t, const struct session *s, uint32_t pass);
+/* What goes on for a thread: its hold so far is its row's, its wait may be a stall. */
+int blame_read_thread(struct tables *t, const struct vml_task_record *r);
+/* What the ledgers say, to their processes; after these were read. */
+int blame_read_ledgers(struct tables *t, const struct session *s);
+/* Stalls of this pass. -ENOMEM */
+int blame_fill_stalls(struct vml_snapshot *s, const struct tables *t);
+/* "mmap_read", "mmap_write", "vma_read" */
+const char *blame_lock(const struct vml_id *blocker);
+
+/* ---- doing.c */
+
+/*
+ * What a holder does, from the VML_DOING() of @id; @comm is its clean name.  The
+ * set is small: threads of the kernel come by family.  Returns @buf.
+ */
+#define DOING_MAX 64
+char *doing_text(const struct vml_id *id, const char *comm, char buf[DOING_MAX]);
+
 /* ---- missed.c */
 
 /* A thread that is neither alive nor freed for so long was freed unseen. */
@@ -261,6 +318,9 @@ int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v);
 int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct tables *t);
 
 /* ---- host.c */
+
+/* Delay accounting is on: the kernel keeps times of reclaim, block IO and swap. */
+bool host_delay_accounting(void);
 
 int host_read(struct vml_arena *a, struct vml_host *h);
 void self_read(struct vml_self *s);

@@ -44,6 +44,21 @@ static void values(uint64_t value[VML_NMETRICS], const uint64_t base[NBASE])
 	value[VML_SERVE_NS] = sum[VML_SERVE_HIT] + sum[VML_SERVE_RETRY] + sum[VML_SERVE_ABORT] + sum[VML_SERVE_BYPASS];
 	value[VML_USERFAULTFD_NS] = sum[VML_IN_USERFAULTFD];
 	value[VML_PAGE_IO_NS] = sum[VML_IN_PAGE_IO];
+	value[VML_BLAMED_NS] = base[BASE_BLAMED];
+	value[VML_UNATTRIBUTED_NS] = base[BASE_HANDOVER];
+	value[VML_HANDOVER_RUNQUEUE_NS] = base[BASE_RUNQUEUE];
+	value[VML_HANDOVER_WAKEUP_NS] = base[BASE_HANDOVER] - base[BASE_RUNQUEUE];
+	value[VML_AVOIDABLE_NS] = base[BASE_AVOIDABLE];
+	value[VML_FOREIGN_NS] = base[BASE_FOREIGN];
+	value[VML_VICTIMS] = base[BASE_VICTIMS];
+	value[VML_HOLDS] = base[BASE_HOLDS];
+	value[VML_HOLD_NS] = base[BASE_HOLD_NS];
+	value[VML_ON_CPU_NS] = base[BASE_ON_CPU];
+	value[VML_RUNNABLE_NS] = base[BASE_RUNNABLE];
+	value[VML_SLEEP_NS] = base[BASE_SLEEP];
+	value[VML_RECLAIM_NS] = base[BASE_RECLAIM];
+	value[VML_IO_NS] = base[BASE_IO];
+	value[VML_SWAP_NS] = base[BASE_SWAP];
 }
 
 /* The cells from @first on, @n at most, as a tally; *@at is where they begin, and is moved behind them. */
@@ -98,6 +113,24 @@ static const struct item *process_of(const struct fill *f, const struct item *e)
 	return f->scope == VML_PROCESS ? e : table_find(f->processes, &id);
 }
 
+static int fill_blocker(const struct fill *f, const struct item *e, const struct item *process, struct vml_row *row)
+{
+	const struct vml_image *i = &e->id.target;
+	const struct vml_id id = { .pid = i->pid, .exec = i->exec, .start_ns = i->start_ns };
+	const struct item *target = table_find(f->processes, &id);
+	struct vml_arena *a = f->s->arena;
+	char doing[DOING_MAX];
+
+	if (!*row->comm && process)
+		row->comm = text(a, process->comm);
+	row->context = vml_arena_strdup(a, doing_text(&e->id, row->comm, doing));
+	row->lock = blame_lock(&e->id);
+	row->target = text(a, target ? target->comm : NULL);
+	row->target_cgroup = text(a, target ? target->cgroup : NULL);
+	row->victim_cgroup = text(a, e->victim_cgroup);
+	return row->comm && row->context && row->target && row->target_cgroup && row->victim_cgroup ? 0 : -ENOMEM;
+}
+
 static int fill_row(struct fill *f, struct item *e, struct vml_row *row)
 {
 	const struct item *process = process_of(f, e);
@@ -110,11 +143,13 @@ static int fill_row(struct fill *f, struct item *e, struct vml_row *row)
 	row->uid = process ? process->uid : e->uid;
 	row->ns_pid = process && process->ns_pid ? process->ns_pid : e->id.pid;
 	row->threads = f->scope == VML_PROCESS ? e->threads : 0;
-	row->exited = f->scope == VML_VMA ? process && process->gone : e->gone;
+	row->exited = f->scope == VML_VMA || f->scope == VML_BLOCKER ? process && process->gone : e->gone;
 	row->area = e->area;
 	row->area.name = text(a, e->name);
 	if (!row->area.kind)
 		row->area.kind = "";
+	if (f->scope == VML_BLOCKER && fill_blocker(f, e, process, row))
+		return -ENOMEM;
 	values(row->value, e->base);
 	err = cells(a, e, row->hist, &row->reasons);
 	return err ? err : row->comm && row->cgroup && row->area.name ? 0 : -ENOMEM;
@@ -129,7 +164,7 @@ static void each_item(struct item *e, void *arg)
 	if (f->scope == VML_PROCESS)
 		for (size_t i = 0; i < NBASE; i++)
 			f->total[i] += e->base[i];
-	if (e->gone && f->scope != VML_VMA)
+	if (e->gone && (f->scope == VML_PROCESS || f->scope == VML_THREAD))
 		e->reported = true;
 }
 
@@ -215,6 +250,19 @@ static void fill_have(struct vml_snapshot *s, const struct vml_caps *c)
 	s->have[VML_PROCESS] = have | bit_if(c, VML_CAP_SERVE_TIME, VML_SERVE_NS) |
 			       bit_if(c, VML_CAP_USERFAULTFD_TIME, VML_USERFAULTFD_NS) |
 			       bit_if(c, VML_CAP_PAGE_IO_TIME, VML_PAGE_IO_NS);
+	if (vml_caps_has(c, VML_CAP_MMAP_LOCK)) {
+		s->have[VML_PROCESS] |= VML_METRIC_BIT(VML_BLAMED_NS) | VML_METRIC_BIT(VML_UNATTRIBUTED_NS) |
+					VML_METRIC_BIT(VML_HANDOVER_RUNQUEUE_NS) |
+					VML_METRIC_BIT(VML_HANDOVER_WAKEUP_NS);
+		s->have[VML_BLOCKER] = VML_METRIC_BIT(VML_BLAMED_NS) | VML_METRIC_BIT(VML_AVOIDABLE_NS) |
+				       VML_METRIC_BIT(VML_FOREIGN_NS) | VML_METRIC_BIT(VML_VICTIMS) |
+				       VML_METRIC_BIT(VML_HOLDS) | VML_METRIC_BIT(VML_HOLD_NS) |
+				       VML_METRIC_BIT(VML_ON_CPU_NS) | VML_METRIC_BIT(VML_RUNNABLE_NS) |
+				       VML_METRIC_BIT(VML_SLEEP_NS);
+		if (host_delay_accounting())
+			s->have[VML_BLOCKER] |= VML_METRIC_BIT(VML_RECLAIM_NS) | VML_METRIC_BIT(VML_IO_NS) |
+						VML_METRIC_BIT(VML_SWAP_NS);
+	}
 	s->have_reasons = fallbacks && vml_caps_has(c, VML_CAP_VMA_IDENTITY);
 }
 
@@ -264,6 +312,14 @@ static const struct {
 				     "Functions whose return was not seen: too many were running at once." },
 	[VML_LOSS_FAULT_UNSEEN] = { "fault_unseen", "Fallbacks and bypasses of faults that were not seen to begin." },
 	[VML_LOSS_TIME_MAP_FULL] = { "time_map_full", "Durations of faults without room for their process." },
+	[VML_LOSS_LOCK_NESTED] = { "lock_nested", "mmap_lock events inside the handling of another." },
+	[VML_LOSS_LEDGER_MAP_FULL] = { "ledger_map_full", "mmap_lock events that no ledger had room for: waits are "
+							  "in the rows, and not in totals or blame." },
+	[VML_LOSS_LEDGER_HEALED] = { "ledger_healed", "Holders of mmap_lock whose release was not seen; what they "
+						      "were charged is handover." },
+	[VML_LOSS_LEDGER_STALE] = { "ledger_stale", "Releases of mmap_lock after that." },
+	[VML_LOSS_BLOCKER_MAP_FULL] = { "blocker_map_full", "Holds charged to (untracked): no room for the holder." },
+	[VML_LOSS_HOLDER_STACK] = { "holder_stack", "Stacks of holders that could not be kept." },
 };
 
 #define MISSES "recursion_misses_"
@@ -336,7 +392,11 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 	if (!err)
 		err = fill_scope(&f, VML_THREAD, &t->threads);
 	if (!err)
+		err = fill_scope(&f, VML_BLOCKER, &t->blockers);
+	if (!err)
 		err = fill_scope(&f, VML_PROCESS, &t->processes);
+	if (!err)
+		err = blame_fill_stalls(s, t);
 	if (!err)
 		err = fill_sums(s, &t->retired);
 	if (!err)
@@ -348,8 +408,10 @@ int snapshot_fill(struct vml_snapshot *s, const struct session *session, const s
 	if (err)
 		return err;
 	values(s->total, total);
+	vml_total_wait(s);
 	self_read(&s->self);
 	s->self.from_bpf = true;
+	s->self.ledger_error_ns = t->ledger_error_ns;
 	s->self.foreign_mmap_locks = counter[VML_COUNTER_FOREIGN];
 	s->self.bpf_runs = s->total[VML_FAULTS] + total[BASE_LOCK_EVENTS];
 	s->self.map_bytes = t->map_bytes + t->threads.n * sizeof(struct vml_thread);

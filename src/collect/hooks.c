@@ -42,6 +42,7 @@ static const struct hook {
 	{ "tp_mmap_lock_start_locking", "mmap_lock_start_locking", TRACEPOINT, VML_CAP_MMAP_LOCK, ALWAYS, false },
 	{ "tp_mmap_lock_acquire_returned", "mmap_lock_acquire_returned", TRACEPOINT, VML_CAP_MMAP_LOCK, ALWAYS, false },
 	{ "tp_mmap_lock_released", "mmap_lock_released", TRACEPOINT, VML_CAP_MMAP_LOCK, ALWAYS, false },
+	{ "tp_exit_mmap", "exit_mmap", TRACEPOINT, VML_CAP_MMAP_LOCK, ALWAYS, true },
 	{ "tp_sched_process_exec", "sched_process_exec", TRACEPOINT, VML_CAP_EXEC, ALWAYS, false },
 	{ "tp_sched_process_exit", "sched_process_exit", TRACEPOINT, VML_CAP_EXIT, ALWAYS, false },
 	{ "tp_sched_process_free", "sched_process_free", TRACEPOINT, VML_CAP_EXIT, ALWAYS, false },

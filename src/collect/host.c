@@ -41,6 +41,19 @@ int host_read(struct vml_arena *a, struct vml_host *h)
 	return h->name && h->kernel && h->machine && h->boot_id ? 0 : -ENOMEM;
 }
 
+bool host_delay_accounting(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/task_delayacct", "re");
+	int on = 0;
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%d", &on) != 1)
+		on = 0;
+	fclose(f);
+	return on;
+}
+
 static uint64_t ns(struct timeval t)
 {
 	return t.tv_sec * 1000000000ULL + t.tv_usec * 1000ULL;

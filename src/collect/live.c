@@ -2,14 +2,16 @@
 /*
  * The live source: one pass over maps and threads, one snapshot.
  *
- * Order of a pass: rows of processes, rows of VMAs, threads, records of threads
- * that ended.  What moves must be looked for where it goes to before it is looked
+ * Order of a pass: rows of processes, of blockers, of VMAs, threads, ledgers,
+ * records of threads that ended.  What moves must be looked for where it goes to before it is looked
  * for where it comes from, or it is seen twice; missed once, it is there in the
  * next pass (collect.h):
  *	threads after processes	an exiting thread adds its numbers to its process
  *	threads after VMAs	a thread adds what is pending to the row of its VMA
  *	VMAs after processes	a process that is seen as exited had given all to its
  *				VMAs before; the rows, shown for the last time, are complete
+ *	threads after blockers	a hold that goes on is its thread's, one that ended its row's
+ *	ledgers after processes	the ledger of an mm that is gone is its process's
  * A process is the sum of its row and of its threads, a VMA that of its row and
  * of what is pending; so their readings wait in the entry until all are seen.
  */
@@ -56,14 +58,6 @@ static bool is_untracked(const struct vml_id *id)
 	return !id->pid && !id->start_ns;
 }
 
-/* The entry, made when it is new, and its reading of this pass. NULL: out of memory. */
-static struct item *entry(struct table *t, const struct vml_id *id, bool cells)
-{
-	struct item *e = table_get(t, id);
-
-	return e && !item_read(e, cells) ? e : NULL;
-}
-
 /* ---- reading: processes */
 
 static int set_cgroup(struct live *l, struct item *e, uint64_t id)
@@ -89,13 +83,17 @@ static int read_process(void *arg, const void *key, const void *value)
 	struct item *e;
 	int err;
 
-	e = entry(&l->t.processes, &id, true);
+	e = table_read(&l->t.processes, &id, true);
 	if (!e)
 		return -ENOMEM;
 	reading_add_counts(e->reading, &v->count);
 	e->reading->base[BASE_LOCK_EVENTS] += v->lock_events;
 	e->reading->base[BASE_LOCK_FAILED] += v->lock_failed;
 	e->reading->base[BASE_WRITE_READERS] += v->write_readers;
+	e->reading->base[BASE_BLAMED] += v->ledger.blamed_ns;
+	e->reading->base[BASE_HANDOVER] += v->ledger.handover_ns;
+	e->reading->base[BASE_RUNQUEUE] += v->ledger.runqueue_ns;
+	l->t.ledger_error_ns += llabs(v->ledger.error_ns);
 	reading_add_times(e->reading, 0, v->lock, VML_NLOCKSTATS);
 	cells_add_hists(e->reading_cell, 0, v->hist, VML_NLOCKSTATS);
 	cells_add_reasons(e->reading_cell, v->reason);
@@ -140,7 +138,7 @@ static int read_vma(void *arg, const void *key, const void *value)
 	struct item *e;
 	int err;
 
-	e = entry(&l->t.vmas, &id, false);
+	e = table_read(&l->t.vmas, &id, false);
 	if (!e)
 		return -ENOMEM;
 	reading_add_counts(e->reading, &v->count);
@@ -218,7 +216,7 @@ static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (
 	err = raise_thread(l, t, hist, &thread);
 	if (err)
 		return err;
-	process = entry(&l->t.processes, &id, true);
+	process = table_read(&l->t.processes, &id, true);
 	if (!process)
 		return -ENOMEM;
 	reading_add_record(process->reading, t);
@@ -231,6 +229,8 @@ static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (
 	err = set_cgroup(l, process, t->cgroup_id);
 	if (!err && (t->leader || !process->comm))
 		err = identity_text(&process->comm, t->comm, sizeof(t->comm));
+	if (!err)
+		err = blame_read_thread(&l->t, t);
 	return err ? err : add_pending(l, t);
 }
 
@@ -300,6 +300,26 @@ static void find_dead_vma(struct item *e, void *arg)
 		sweep_add(s, e);
 }
 
+/*
+ * Its thread, or for readers of VMAs its process, has no row any more: it was shown
+ * for the last time in the pass before, so what it was charged last is in this row.
+ */
+static void find_dead_blocker(struct item *e, void *arg)
+{
+	struct vml_id id = { .pid = e->id.pid, .exec = e->id.exec, .start_ns = e->id.start_ns };
+	struct sweep *s = arg;
+	struct tables *t = &s->live->t;
+
+	if (is_untracked(&e->id))
+		return;
+	if (e->id.tid) {
+		id.tid = e->id.tid;
+		id.tid_start_ns = e->id.tid_start_ns;
+	}
+	if (!table_find(e->id.tid ? &t->threads : &t->processes, &id))
+		sweep_add(s, e);
+}
+
 static int sweep(struct live *l, struct table *t, void (*find)(struct item *, void *), uint32_t idle,
 		 void (*retire)(struct live *, struct item *))
 {
@@ -335,13 +355,30 @@ static void retire_vma(struct live *l, struct item *e)
 	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.vmas), &key);
 }
 
+static void retire_blocker(struct live *l, struct item *e)
+{
+	const struct vml_image *i = &e->id.target;
+	struct vml_blocker_key key = {
+		.proc = process_key(&e->id),
+		.start_ns = e->id.tid_start_ns,
+		.tid = e->id.tid,
+		.doing = e->id.doing,
+		.target = { .pid = i->pid, .exec = i->exec, .start_ns = i->start_ns },
+		.write = e->id.write,
+	};
+
+	bpf_map_delete_elem(bpf_map__fd(l->session.skel->maps.blockers), &key);
+}
+
 static int retire(struct live *l)
 {
 	uint32_t idle = l->t.vmas.n > l->max_vmas / 4 * 3 ? IDLE_PASSES : 0;
 	int err;
 
-	/* VMAs first: they ask whether their process is going */
-	err = sweep(l, &l->t.vmas, find_dead_vma, idle, retire_vma);
+	/* blockers and VMAs first: they ask for their thread and process */
+	err = sweep(l, &l->t.blockers, find_dead_blocker, 0, retire_blocker);
+	if (!err)
+		err = sweep(l, &l->t.vmas, find_dead_vma, idle, retire_vma);
 	if (!err)
 		err = sweep(l, &l->t.threads, find_dead_thread, 0, NULL);
 	if (!err)
@@ -359,10 +396,14 @@ static int pass(struct live *l)
 	l->pass++;
 	l->now = vml_now_mono();
 	l->err = 0;
+	l->t.ngoes_on = 0;
+	l->t.ledger_error_ns = 0;
 	err = retire(l);
 	if (!err)
 		err = map_each(bpf_map__fd(skel->maps.processes), sizeof(struct vml_proc_key),
 			       sizeof(struct vml_proc_value), read_process, l);
+	if (!err)
+		err = blame_read_blockers(&l->t, &l->session, l->pass);
 	if (!err)
 		err = map_each(bpf_map__fd(skel->maps.vmas), sizeof(struct vml_vma_key), sizeof(struct vml_vma_value),
 			       read_vma, l);
@@ -372,8 +413,11 @@ static int pass(struct live *l)
 		err = map_each(bpf_map__fd(skel->maps.times), sizeof(struct vml_proc_key),
 			       sizeof(struct vml_times_value), read_times, l);
 	if (!err)
+		err = blame_read_ledgers(&l->t, &l->session);
+	if (!err)
 		ring_buffer__consume(l->exits);
 	table_walk(&l->t.vmas, settle, l);
+	table_walk(&l->t.blockers, settle, l);
 	table_walk(&l->t.processes, settle, l);
 	if (!err)
 		table_walk(&l->t.processes, count_missed, l);
@@ -416,6 +460,8 @@ static void live_close(struct vml_source *source)
 	table_free(&l->t.processes);
 	table_free(&l->t.threads);
 	table_free(&l->t.vmas);
+	table_free(&l->t.blockers);
+	free(l->t.goes_on);
 	free(l->t.retired.cell);
 	free(l);
 }

@@ -29,10 +29,10 @@ static int batch_alloc(struct batch *b, uint32_t room, size_t key_size, size_t v
 	return b->keys && b->values ? 0 : -ENOMEM;
 }
 
-int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, const void *key, const void *value),
-	     void *arg)
+static int read_all(int fd, size_t key_size, size_t value_size, uint64_t flags,
+		    int (*each)(void *arg, const void *key, const void *value), void *arg)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = flags);
 	struct batch b = {};
 	uint32_t token, next, n;
 	bool first = true;
@@ -60,6 +60,18 @@ int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, 
 	free(b.keys);
 	free(b.values);
 	return err;
+}
+
+int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, const void *key, const void *value),
+	     void *arg)
+{
+	return read_all(fd, key_size, value_size, 0, each, arg);
+}
+
+int map_each_locked(int fd, size_t key_size, size_t value_size,
+		    int (*each)(void *arg, const void *key, const void *value), void *arg)
+{
+	return read_all(fd, key_size, value_size, BPF_F_LOCK, each, arg);
 }
 
 #define HIST_BYTES sizeof(__u32[VML_NLOCKSTATS][VML_HIST_BUCKETS])

@@ -120,13 +120,17 @@ static int add_untracked(struct session *s)
 {
 	struct vml_proc_value process = { .comm = "(untracked)" };
 	struct vml_vma_value vma = { .kind = VML_VMA_UNKNOWN };
+	struct vml_blocker_value blocker = { .comm = "(untracked)" };
+	struct vml_blocker_key blocker_key = {};
 	struct vml_vma_key key = {};
 	int err;
 
 	err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.processes), &key.proc, &process, BPF_ANY);
-	if (err)
-		return err;
-	return bpf_map_update_elem(bpf_map__fd(s->skel->maps.vmas), &key, &vma, BPF_ANY);
+	if (!err)
+		err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.vmas), &key, &vma, BPF_ANY);
+	if (!err)
+		err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.blockers), &blocker_key, &blocker, BPF_ANY);
+	return err;
 }
 
 static int start(struct session *s)

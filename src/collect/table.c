@@ -45,6 +45,7 @@ static void item_free(void *p)
 	free(e->comm);
 	free(e->cgroup);
 	free(e->name);
+	free(e->victim_cgroup);
 	free(e->reading);
 	free(e->reading_cell);
 	free(e);
@@ -165,12 +166,34 @@ int item_read(struct item *e, bool cells)
 	return e->reading && (!cells || e->reading_cell) ? 0 : -ENOMEM;
 }
 
+struct item *table_read(struct table *t, const struct vml_id *id, bool cells)
+{
+	struct item *e = table_get(t, id);
+
+	return e && !item_read(e, cells) ? e : NULL;
+}
+
+/*
+ * While a handover goes on its part without a CPU is not known, and is told later:
+ * never more than leaves what was said to be waking up.
+ */
+static void settle_handover(const struct item *e, struct reading *r)
+{
+	uint64_t wakeup = e->base[BASE_HANDOVER] - e->base[BASE_RUNQUEUE];
+
+	if (r->base[BASE_HANDOVER] < e->base[BASE_HANDOVER])
+		r->base[BASE_RUNQUEUE] = 0; /* not all was seen */
+	else if (r->base[BASE_RUNQUEUE] > r->base[BASE_HANDOVER] - wakeup)
+		r->base[BASE_RUNQUEUE] = r->base[BASE_HANDOVER] - wakeup;
+}
+
 int item_settle(struct item *e, uint32_t pass)
 {
 	int err = 0;
 
 	if (!e->reading)
 		return 0;
+	settle_handover(e, e->reading);
 	item_raise(e, e->reading, pass);
 	if (e->reading_cell)
 		err = item_raise_cells(e, e->reading_cell, NCELLS, pass);

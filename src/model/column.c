@@ -40,6 +40,10 @@ enum field {
 	FIELD_OWNER, /* FIELD_COMMAND where it is not the last */
 	FIELD_HIT_RATIO,
 	FIELD_READ_WAIT_P99,
+	FIELD_CONTEXT,
+	FIELD_LOCK,
+	FIELD_TARGET,
+	FIELD_LONGEST,
 	NFIELDS,
 };
 
@@ -69,14 +73,15 @@ static const struct vml_column metric_column[VML_NMETRICS] = { MODEL_METRICS(MET
 #define PROCESS (1U << VML_PROCESS)
 #define THREAD (1U << VML_THREAD)
 #define VMA (1U << VML_VMA)
+#define BLOCKER (1U << VML_BLOCKER)
 
 static const struct vml_column field_column[NFIELDS] = {
 	FIELD(FIELD_PID, "pid", "PID", 7, COUNT, SCOPE_ALL, true, "Process id."),
-	FIELD(FIELD_TID, "tid", "TID", 7, COUNT, THREAD, true, "Thread id."),
+	FIELD(FIELD_TID, "tid", "TID", 7, COUNT, THREAD | BLOCKER, true, "Thread id."),
 	FIELD(FIELD_NS_PID, "ns_pid", "NSPID", 7, COUNT, SCOPE_ALL, true, "Process id in the process's own namespace."),
 	FIELD(FIELD_UID, "uid", "UID", 10, COUNT, SCOPE_ALL, true, "User id."),
 	FIELD(FIELD_THREADS, "threads", "THREADS", 7, COUNT, PROCESS, false, "Threads the process has now."),
-	FIELD(FIELD_COMMAND, "comm", "COMMAND", 0, TEXT, SCOPE_TASKS, true, "Name of the process or thread."),
+	FIELD(FIELD_COMMAND, "comm", "COMMAND", 0, TEXT, SCOPE_TASKS | BLOCKER, true, "Name of the process or thread."),
 	FIELD(FIELD_CGROUP, "cgroup", "CGROUP", 32, TEXT, SCOPE_ALL, true, "Control group, from the host's root."),
 	FIELD(FIELD_START, "start", "START", 12, ADDRESS, VMA, true, "First address of the VMA."),
 	FIELD(FIELD_SIZE, "size", "SIZE", 5, BYTES, VMA, false, "Size of the VMA."),
@@ -84,10 +89,16 @@ static const struct vml_column field_column[NFIELDS] = {
 	FIELD(FIELD_KIND, "kind", "KIND", 7, TEXT, VMA, true, "What is mapped: anon, file, heap, stack, ..."),
 	FIELD(FIELD_NAME, "name", "NAME", 0, TEXT, VMA, true, "File that is mapped, or what else it is."),
 	FIELD(FIELD_OWNER, "comm", "COMMAND", 15, TEXT, VMA, true, "Name of the process."),
-	FIELD(FIELD_HIT_RATIO, "hit_ratio", "HIT%", 7, RATIO, SCOPE_ALL, false,
+	FIELD(FIELD_HIT_RATIO, "hit_ratio", "HIT%", 7, RATIO, SCOPE_FAULTS, false,
 	      "Share of the user-mode faults that were served under the VMA lock."),
-	FIELD(FIELD_READ_WAIT_P99, "read_wait_p99", "RD P99", 7, NS, SCOPE_ALL, false,
+	FIELD(FIELD_READ_WAIT_P99, "read_wait_p99", "RD P99", 7, NS, SCOPE_FAULTS, false,
 	      "99 of 100 waits to read-lock mmap_lock were not longer (within 9 %)."),
+	FIELD(FIELD_CONTEXT, "context", "DOING", 16, TEXT, BLOCKER, true,
+	      "What the holder does: system call, page fault, kernel thread, exit, ..."),
+	FIELD(FIELD_LOCK, "lock", "LOCK", 10, TEXT, BLOCKER, true, "How it holds: mmap_read, mmap_write, vma_read."),
+	FIELD(FIELD_TARGET, "target", "WHOSE LOCK", 15, TEXT, BLOCKER, true, "Process whose lock it is."),
+	FIELD(FIELD_LONGEST, "longest", "LONGEST", 7, NS, BLOCKER, false,
+	      "Longest of the holds (within 9 % when it was not in this interval)."),
 };
 
 #define M(id) &metric_column[VML_##id]
@@ -97,7 +108,7 @@ static const struct vml_column field_column[NFIELDS] = {
 static const struct vml_column *const display[VML_NSCOPES][32] = {
 	[VML_PROCESS] = { F(PID), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(BYPASSES), M(MMAP_READ_WAIT_NS),
 			  M(MMAP_WRITE_WAIT_NS), M(MMAP_READ_HOLD_NS), M(MMAP_WRITE_HOLD_NS), F(READ_WAIT_P99),
-			  M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS), F(THREADS), F(CGROUP), M(SERVE_NS), M(PAGE_IO_NS),
+			  M(BLAMED_NS), M(UNATTRIBUTED_NS), M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS), F(THREADS), F(CGROUP), M(HANDOVER_RUNQUEUE_NS), M(HANDOVER_WAKEUP_NS), M(SERVE_NS), M(PAGE_IO_NS),
 			  M(USERFAULTFD_NS), M(MISSES), M(VMA_WRITE_READERS), M(LOCK_FAILED), F(UID), F(COMMAND), NULL },
 	[VML_THREAD] = { F(TID), F(PID), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(BYPASSES), M(MMAP_READ_WAIT_NS),
 			 M(MMAP_WRITE_WAIT_NS), M(MMAP_READ_HOLD_NS), M(MMAP_WRITE_HOLD_NS), F(READ_WAIT_P99),
@@ -106,6 +117,9 @@ static const struct vml_column *const display[VML_NSCOPES][32] = {
 	[VML_VMA] = { F(PID), F(START), F(SIZE), F(PERMS), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(WAIT_NS),
 		      M(BYPASSES), F(KIND), F(OWNER), F(READ_WAIT_P99), M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS),
 		      M(MISSES), M(VMA_WRITE_READERS), F(CGROUP), F(NAME), NULL },
+	[VML_BLOCKER] = { F(TID), F(CONTEXT), F(LOCK), M(BLAMED_NS), M(AVOIDABLE_NS), F(LONGEST), M(VICTIMS), M(HOLDS),
+			  M(ON_CPU_NS), M(RUNNABLE_NS), M(SLEEP_NS), F(TARGET), M(HOLD_NS), F(PID), M(FOREIGN_NS), M(IO_NS),
+			  M(RECLAIM_NS), M(SWAP_NS), F(CGROUP), F(COMMAND), NULL },
 };
 /* clang-format on */
 
@@ -160,6 +174,21 @@ static bool read_wait_p99(const struct vml_row *r, double *ret)
 	return number(ns, ns >= 0, ret);
 }
 
+/* The hold histogram of a blocker is that of its mode: fill.c. */
+static bool longest(const struct vml_row *r, double *ret)
+{
+	double ns = -1;
+	int i;
+
+	for (i = 0; i < VML_HISTS; i++) {
+		double max = vml_hist_max_bound(&r->hist[i]);
+
+		if (max > ns)
+			ns = max;
+	}
+	return number(ns, ns >= 0, ret);
+}
+
 bool vml_column_number(const struct vml_column *c, const struct vml_snapshot *s, enum vml_scope scope,
 		       const struct vml_row *r, double *ret)
 {
@@ -186,6 +215,8 @@ bool vml_column_number(const struct vml_column *c, const struct vml_snapshot *s,
 		return hit_ratio(s, scope, r, ret);
 	case FIELD_READ_WAIT_P99:
 		return read_wait_p99(r, ret);
+	case FIELD_LONGEST:
+		return longest(r, ret);
 	default:
 		return false;
 	}
@@ -205,6 +236,12 @@ static const char *text_of(const struct vml_column *c, const struct vml_row *r)
 		return r->area.kind;
 	case FIELD_NAME:
 		return r->area.name;
+	case FIELD_CONTEXT:
+		return r->context;
+	case FIELD_LOCK:
+		return r->lock;
+	case FIELD_TARGET:
+		return r->target;
 	default:
 		return NULL;
 	}

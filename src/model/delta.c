@@ -40,16 +40,27 @@ static int keep(struct vml_arena *a, const char **s)
 	return *s ? 0 : -ENOMEM;
 }
 
+static int keep_all(struct vml_arena *a, const char **const text[], size_t n)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < n && !err; i++)
+		err = keep(a, text[i]);
+	return err;
+}
+
 static int keep_texts(struct vml_arena *a, struct vml_row *r, enum vml_scope scope)
 {
-	int err = keep(a, &r->comm);
+	const char **const every[] = { &r->comm, &r->cgroup };
+	const char **const vma[] = { &r->area.kind, &r->area.name };
+	const char **const blocker[] = { &r->context, &r->lock, &r->target, &r->target_cgroup, &r->victim_cgroup };
+	int err = keep_all(a, every, VML_ARRAY_SIZE(every));
 
-	if (!err)
-		err = keep(a, &r->cgroup);
 	if (!err && scope == VML_VMA)
-		err = keep(a, &r->area.kind);
-	if (!err && scope == VML_VMA)
-		err = keep(a, &r->area.name);
+		err = keep_all(a, vma, VML_ARRAY_SIZE(vma));
+	if (!err && scope == VML_BLOCKER)
+		err = keep_all(a, blocker, VML_ARRAY_SIZE(blocker));
 	return err;
 }
 
@@ -195,6 +206,84 @@ static int delta_lookups(struct vml_snapshot *d, const struct vml_snapshot *prev
 	return err;
 }
 
+/* What goes on is as @cur saw it. */
+static int copy_stalls(struct vml_snapshot *d, const struct vml_snapshot *cur)
+{
+	size_t i;
+	int err = 0;
+
+	if (!cur->nstall)
+		return 0;
+	d->stall = vml_arena_copy(d->arena, cur->stall, cur->nstall * sizeof(*d->stall));
+	if (!d->stall)
+		return -ENOMEM;
+	for (i = 0; i < cur->nstall && !err; i++) {
+		struct vml_stall *x = &d->stall[i];
+		const char **const text[] = { &x->comm, &x->holder_comm, &x->context, &x->state };
+
+		err = keep_all(d->arena, text, VML_ARRAY_SIZE(text));
+	}
+	d->nstall = cur->nstall;
+	return err;
+}
+
+static int compare_stack(const struct vml_stack *a, const struct vml_stack *b)
+{
+	int c = vml_id_compare(&a->id, &b->id);
+
+	return c ? c : (a->key > b->key) - (a->key < b->key);
+}
+
+static int keep_stack(struct vml_arena *a, struct vml_stack *s)
+{
+	const char **const text[] = { &s->comm, &s->context };
+	const char **frame;
+	uint32_t i;
+	int err = keep_all(a, text, VML_ARRAY_SIZE(text));
+
+	if (err || !s->nframes)
+		return err;
+	frame = vml_arena_copy(a, s->frame, s->nframes * sizeof(*frame));
+	if (!frame)
+		return -ENOMEM;
+	for (i = 0; i < s->nframes && !err; i++)
+		err = keep(a, &frame[i]);
+	s->frame = frame;
+	return err;
+}
+
+/* Those that changed. */
+static int delta_stacks(struct vml_snapshot *d, const struct vml_snapshot *prev, const struct vml_snapshot *cur)
+{
+	size_t i, j = 0;
+	int err = 0;
+
+	if (!cur->nstack)
+		return 0;
+	d->stack = vml_arena_alloc(d->arena, cur->nstack * sizeof(*d->stack));
+	if (!d->stack)
+		return -ENOMEM;
+	for (i = 0; i < cur->nstack && !err; i++) {
+		struct vml_stack x = cur->stack[i];
+
+		while (j < prev->nstack && compare_stack(&prev->stack[j], &x) < 0)
+			j++;
+		if (j < prev->nstack && !compare_stack(&prev->stack[j], &x)) {
+			const struct vml_stack *before = &prev->stack[j];
+
+			x.max_ns = x.max_ns > before->max_ns ? x.max_ns : 0;
+			x.holds = change(before->holds, x.holds);
+			x.hold_ns = change(before->hold_ns, x.hold_ns);
+			x.blamed_ns = change(before->blamed_ns, x.blamed_ns);
+		}
+		if (!x.holds)
+			continue;
+		err = keep_stack(d->arena, &x);
+		d->stack[d->nstack++] = x;
+	}
+	return err;
+}
+
 static void delta_self(struct vml_self *ret, const struct vml_self *prev, const struct vml_self *cur)
 {
 	*ret = *cur;
@@ -205,14 +294,10 @@ static void delta_self(struct vml_self *ret, const struct vml_self *prev, const 
 
 static int copy_host(struct vml_snapshot *d, const struct vml_host *host)
 {
-	const char **text[] = { &d->host.name, &d->host.boot_id, &d->host.machine, &d->host.kernel };
-	size_t i;
-	int err = 0;
+	const char **const text[] = { &d->host.name, &d->host.boot_id, &d->host.machine, &d->host.kernel };
 
 	d->host = *host;
-	for (i = 0; i < VML_ARRAY_SIZE(text) && !err; i++)
-		err = keep(d->arena, text[i]);
-	return err;
+	return keep_all(d->arena, text, VML_ARRAY_SIZE(text));
 }
 
 static int copy_caps(struct vml_snapshot *d, const struct vml_caps *caps)
@@ -258,7 +343,9 @@ static int fill(struct vml_snapshot *d, const struct vml_snapshot *prev, const s
 		err = delta_loss(d, prev, cur);
 	if (!err)
 		err = delta_lookups(d, prev, cur);
-	return err;
+	if (!err)
+		err = copy_stalls(d, cur);
+	return err ? err : delta_stacks(d, prev, cur);
 }
 
 int vml_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret)

@@ -22,6 +22,11 @@ struct order {
 
 static struct order order_of(enum vml_scope scope, const struct vml_column *by, bool invert)
 {
+	if (!by && scope == VML_BLOCKER)
+		return (struct order){
+			.first = vml_column_find(scope, vml_metric_info(VML_BLAMED_NS)->key),
+			.ascending = invert,
+		};
 	if (!by)
 		return (struct order){
 			.first = vml_column_find(scope, vml_metric_info(VML_FALLBACKS)->key),

@@ -55,13 +55,23 @@ static bool row_wanted(const struct selection *s, const struct vml_row *r)
 	return pid_wanted(s->f, r) && cgroup_wanted(s, r);
 }
 
-/* Threads and VMAs: as their process, or by what they say themselves when it has no row. */
-static bool keeps(const struct selection *s, const struct vml_row *r)
+static bool keeps_image(const struct selection *s, const struct vml_image *i, bool otherwise)
 {
-	struct vml_id id = { .pid = r->id.pid, .exec = r->id.exec, .start_ns = r->id.start_ns };
+	struct vml_id id = { .pid = i->pid, .exec = i->exec, .start_ns = i->start_ns };
 	const struct vml_row *p = vml_rows_find(s->process, &id);
 
-	return p ? s->kept[p - s->process->row] : row_wanted(s, r);
+	return p ? s->kept[p - s->process->row] : otherwise;
+}
+
+/*
+ * Threads and VMAs: as their process, or by what they say themselves when it has no
+ * row.  Blockers also with the process whose lock they held.
+ */
+static bool keeps(const struct selection *s, const struct vml_row *r)
+{
+	struct vml_image process = { .pid = r->id.pid, .exec = r->id.exec, .start_ns = r->id.start_ns };
+
+	return keeps_image(s, &process, row_wanted(s, r)) || (r->id.target.pid && keeps_image(s, &r->id.target, false));
 }
 
 static int prepare(struct selection *s, struct vml_arena *a)
@@ -179,6 +189,25 @@ static void narrow(const struct selection *s, struct vml_rows *rows)
 	rows->n = n;
 }
 
+static void narrow_stalls(const struct selection *s, struct vml_snapshot *snap)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < snap->nstall; i++) {
+		if (keeps_image(s, &snap->stall[i].target, false))
+			snap->stall[n++] = snap->stall[i];
+	}
+	snap->nstall = n;
+	for (i = 0, n = 0; i < snap->nstack; i++) {
+		const struct vml_id *id = &snap->stack[i].id;
+		struct vml_image holder = { .pid = id->pid, .exec = id->exec, .start_ns = id->start_ns };
+
+		if (keeps_image(s, &holder, false))
+			snap->stack[n++] = snap->stack[i];
+	}
+	snap->nstack = n;
+}
+
 /* The processes last: their threads and VMAs are looked up in them. */
 static void narrow_all(const struct selection *s, struct vml_snapshot *snap)
 {
@@ -187,6 +216,8 @@ static void narrow_all(const struct selection *s, struct vml_snapshot *snap)
 
 	narrow(s, &snap->rows[VML_VMA]);
 	narrow(s, &snap->rows[VML_THREAD]);
+	narrow(s, &snap->rows[VML_BLOCKER]);
+	narrow_stalls(s, snap);
 	for (i = 0; i < process->n; i++) {
 		if (s->kept[i])
 			process->row[n++] = process->row[i];
@@ -217,6 +248,7 @@ int vml_select(struct vml_snapshot *snap, const struct vml_filter *f)
 		return err;
 	narrow_all(&s, snap);
 	memcpy(snap->total, sum->total, sizeof(snap->total));
+	vml_total_wait(snap);
 	memcpy(snap->hist, hist, sizeof(snap->hist));
 	snap->reasons = reasons;
 	snap->selected = 1;

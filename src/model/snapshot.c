@@ -22,6 +22,12 @@ struct vml_snapshot *vml_snapshot_new(void)
 	return s;
 }
 
+void vml_total_wait(struct vml_snapshot *s)
+{
+	if (s->have[VML_PROCESS] & VML_METRIC_BIT(VML_BLAMED_NS))
+		s->total[VML_WAIT_NS] = s->total[VML_BLAMED_NS] + s->total[VML_UNATTRIBUTED_NS];
+}
+
 void vml_snapshot_free(struct vml_snapshot *s)
 {
 	/* the snapshot itself is in its arena */
@@ -30,6 +36,15 @@ void vml_snapshot_free(struct vml_snapshot *s)
 }
 
 #define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int compare_image(const struct vml_image *a, const struct vml_image *b)
+{
+	if (a->pid != b->pid)
+		return COMPARE(a->pid, b->pid);
+	if (a->start_ns != b->start_ns)
+		return COMPARE(a->start_ns, b->start_ns);
+	return COMPARE(a->exec, b->exec);
+}
 
 int vml_id_compare(const struct vml_id *a, const struct vml_id *b)
 {
@@ -43,7 +58,13 @@ int vml_id_compare(const struct vml_id *a, const struct vml_id *b)
 		return COMPARE(a->tid, b->tid);
 	if (a->tid_start_ns != b->tid_start_ns)
 		return COMPARE(a->tid_start_ns, b->tid_start_ns);
-	return COMPARE(a->anchor, b->anchor);
+	if (a->anchor != b->anchor)
+		return COMPARE(a->anchor, b->anchor);
+	if (a->doing != b->doing)
+		return COMPARE(a->doing, b->doing);
+	if (a->write != b->write)
+		return COMPARE(a->write, b->write);
+	return compare_image(&a->target, &b->target);
 }
 
 static int compare_row(const void *id, const void *row)

@@ -265,6 +265,77 @@ static void put_lookups(struct writer *w, const struct vml_snapshot *d, bool all
 	put_close(w, ']');
 }
 
+static void put_cgroups(struct writer *w, struct vml_snapshot *d)
+{
+	struct vml_cgroup_blame *pair;
+	size_t i, n;
+
+	put_key(w, "cgroups");
+	put_open(w, '[');
+	w->error = w->error ? w->error : vml_cgroup_blame(d, &pair, &n);
+	for (i = 0; !w->error && i < n; i++) {
+		put_comma(w);
+		put_value(w, json_pack("{s:s,s:s,s:I}", "victim", pair[i].victim, "blocker", pair[i].blocker,
+				       "blamed_ns", (json_int_t)pair[i].blamed_ns));
+	}
+	put_close(w, ']');
+}
+
+static void put_stalls(struct writer *w, const struct vml_snapshot *d)
+{
+	size_t i;
+
+	put_key(w, "stalls");
+	put_open(w, '[');
+	for (i = 0; i < d->nstall; i++) {
+		const struct vml_stall *x = &d->stall[i];
+		json_t *obj = json_pack("{s:i,s:i,s:s,s:s,s:I,s:i}", "tid", x->id.tid, "pid", x->id.pid, "comm",
+					x->comm, "lock", x->write ? "mmap_write" : "mmap_read", "wait_ns",
+					(json_int_t)x->wait_ns, "waiters", x->waiters);
+
+		if (x->target.pid)
+			set(&obj, "target_pid", json_integer(x->target.pid));
+		if (x->held) {
+			set(&obj, "holder_tid", json_integer(x->holder.tid));
+			set(&obj, "holder_pid", json_integer(x->holder.pid));
+			set(&obj, "holder_comm", json_string(x->holder_comm));
+			set(&obj, "context", json_string(x->context));
+			set(&obj, "state", json_string(x->state));
+			set(&obj, "hold_ns", vml_json_u64(x->hold_ns));
+		}
+		put_comma(w);
+		put_value(w, obj);
+	}
+	put_close(w, ']');
+}
+
+static void put_stacks(struct writer *w, const struct vml_snapshot *d)
+{
+	uint32_t f;
+	size_t i;
+
+	put_key(w, "stacks");
+	put_open(w, '[');
+	for (i = 0; i < d->nstack && !w->error; i++) {
+		const struct vml_stack *x = &d->stack[i];
+		const struct vml_row row = { .id = x->id, .comm = x->comm };
+		json_t *obj = json_object(), *frames = json_array();
+
+		for (f = 0; f < x->nframes; f++)
+			json_array_append_new(frames, json_string(x->frame[f]));
+		set_row_keys(&obj, &row, VML_THREAD, true);
+		set(&obj, "context", json_string(x->context));
+		set(&obj, "frames", frames);
+		set(&obj, "kernel_frames", json_integer(x->nkernel));
+		set(&obj, "holds", vml_json_u64(x->holds));
+		set(&obj, "hold_ns", vml_json_u64(x->hold_ns));
+		set(&obj, "blamed_ns", vml_json_u64(x->blamed_ns));
+		put_comma(w);
+		put_value(w, obj);
+	}
+	put_close(w, ']');
+}
+
 static void put_histograms(struct writer *w, const struct vml_snapshot *d, const struct ranked rows[VML_NSCOPES])
 {
 	unsigned int scope, h;
@@ -320,6 +391,9 @@ int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view 
 		put_reasons(&w, delta);
 	if (delta->lookup)
 		put_lookups(&w, delta, view->limit == 0);
+	put_cgroups(&w, delta);
+	put_stalls(&w, delta);
+	put_stacks(&w, delta);
 	put_histograms(&w, delta, rows);
 	put_key(&w, "loss");
 	put_value(&w, loss_object(delta));

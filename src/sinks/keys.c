@@ -5,8 +5,8 @@
 #include "vmalock/base.h"
 #include "keys.h"
 
-const char *const vml_scope_keys[VML_NSCOPES] = { "processes", "threads", "vmas" };
-const char *const vml_scope_names[VML_NSCOPES] = { "process", "thread", "vma" };
+const char *const vml_scope_keys[VML_NSCOPES] = { "processes", "threads", "vmas", "blockers" };
+const char *const vml_scope_names[VML_NSCOPES] = { "process", "thread", "vma", "blocker" };
 
 json_t *vml_json_u64(uint64_t v)
 {
@@ -56,14 +56,15 @@ static json_t *row_exec(const struct vml_row *r)
 	return json_integer(r->id.exec);
 }
 
+/* A blocker may be known by its process only. */
 static json_t *row_tid(const struct vml_row *r)
 {
-	return json_integer(r->id.tid);
+	return r->id.tid ? json_integer(r->id.tid) : json_null();
 }
 
 static json_t *row_tid_start_ns(const struct vml_row *r)
 {
-	return decimal(r->id.tid_start_ns);
+	return r->id.tid ? decimal(r->id.tid_start_ns) : json_null();
 }
 
 static json_t *row_comm(const struct vml_row *r)
@@ -126,6 +127,44 @@ static json_t *row_offset(const struct vml_row *r)
 	return r->area.inode ? vml_json_u64(r->area.offset) : json_null();
 }
 
+static json_t *row_context(const struct vml_row *r)
+{
+	return json_string(r->context);
+}
+
+static json_t *row_lock(const struct vml_row *r)
+{
+	return json_string(r->lock);
+}
+
+static json_t *row_target_pid(const struct vml_row *r)
+{
+	return r->id.target.pid ? json_integer(r->id.target.pid) : json_null();
+}
+
+static json_t *row_target_start_ns(const struct vml_row *r)
+{
+	return r->id.target.pid ? decimal(r->id.target.start_ns) : json_null();
+}
+
+static json_t *row_target_exec(const struct vml_row *r)
+{
+	return r->id.target.pid ? json_integer(r->id.target.exec) : json_null();
+}
+
+static json_t *row_target_comm(const struct vml_row *r)
+{
+	return text(r->target);
+}
+
+static json_t *row_longest(const struct vml_row *r)
+{
+	const struct vml_column *c = vml_column_find(VML_BLOCKER, "longest");
+	double ns;
+
+	return vml_column_number(c, NULL, VML_BLOCKER, r, &ns) ? vml_json_u64((uint64_t)ns) : json_null();
+}
+
 static json_t *row_exited(const struct vml_row *r)
 {
 	return r->exited ? json_true() : json_null();
@@ -135,6 +174,10 @@ const struct vml_row_key vml_row_keys[] = {
 	{ "tid", VML_JSON_INTEGER, ON(VML_THREAD), true, true, "Thread id in the initial pid namespace.", row_tid },
 	{ "tid_start_ns", VML_JSON_DECIMAL, ON(VML_THREAD), true, true, "When the thread started, since boot.",
 	  row_tid_start_ns },
+	{ "tid", VML_JSON_INTEGER, ON(VML_BLOCKER), true, false, "Absent where only the process is known: vma_read.",
+	  row_tid },
+	{ "tid_start_ns", VML_JSON_DECIMAL, ON(VML_BLOCKER), true, false, "When the thread started, since boot.",
+	  row_tid_start_ns },
 	{ "pid", VML_JSON_INTEGER, EVERY_SCOPE, true, true, "Process id in the initial pid namespace.", row_pid },
 	{ "ns_pid", VML_JSON_INTEGER, EVERY_SCOPE, false, false,
 	  "Process id in the process's own pid namespace, where it differs.", row_ns_pid },
@@ -142,9 +185,10 @@ const struct vml_row_key vml_row_keys[] = {
 	  row_start_ns },
 	{ "exec", VML_JSON_INTEGER, EVERY_SCOPE, true, true, "Changes with each execve; only equality means something.",
 	  row_exec },
-	{ "comm", VML_JSON_STRING, ON(VML_PROCESS) | ON(VML_THREAD), false, true,
+	{ "comm", VML_JSON_STRING, ON(VML_PROCESS) | ON(VML_THREAD) | ON(VML_BLOCKER), false, true,
 	  "Name; control characters as \\xNN, a backslash as \\\\.", row_comm },
-	{ "cgroup", VML_JSON_STRING, ON(VML_PROCESS), false, false, "Path from the host's root.", row_cgroup },
+	{ "cgroup", VML_JSON_STRING, ON(VML_PROCESS) | ON(VML_BLOCKER), false, false, "Path from the host's root.",
+	  row_cgroup },
 	{ "threads", VML_JSON_INTEGER, ON(VML_PROCESS), false, false, "Threads alive at the end of the interval.",
 	  row_threads },
 	{ "start", VML_JSON_ADDRESS, ON(VML_VMA), true, false, "First address.", row_start },
@@ -156,6 +200,18 @@ const struct vml_row_key vml_row_keys[] = {
 	{ "dev", VML_JSON_STRING, ON(VML_VMA), false, false, "Device of the file, MAJOR:MINOR.", row_dev },
 	{ "inode", VML_JSON_INTEGER, ON(VML_VMA), false, false, "Inode of the file.", row_inode },
 	{ "offset", VML_JSON_INTEGER, ON(VML_VMA), false, false, "Bytes into the file at start.", row_offset },
+	{ "context", VML_JSON_STRING, ON(VML_BLOCKER), true, true,
+	  "What the holder did: a system call, \"page fault\", \"CALL: page fault\" inside a system call, exit, a "
+	  "kernel thread's name, uprobe, ...",
+	  row_context },
+	{ "lock", VML_JSON_STRING, ON(VML_BLOCKER), true, true, "How it held: mmap_read, mmap_write or vma_read.",
+	  row_lock },
+	{ "target_pid", VML_JSON_INTEGER, ON(VML_BLOCKER), true, false, "Process whose lock it is.", row_target_pid },
+	{ "target_start_ns", VML_JSON_DECIMAL, ON(VML_BLOCKER), true, false, "Of that process.", row_target_start_ns },
+	{ "target_exec", VML_JSON_INTEGER, ON(VML_BLOCKER), true, false, "Of that process.", row_target_exec },
+	{ "target_comm", VML_JSON_STRING, ON(VML_BLOCKER), false, false, "Of that process.", row_target_comm },
+	{ "longest_ns", VML_JSON_INTEGER, ON(VML_BLOCKER), false, false,
+	  "Longest of the holds; its bucket's bound when it is not known exactly.", row_longest },
 	{ "exited", VML_JSON_BOOLEAN, EVERY_SCOPE, false, false, "True when it is gone: this is its last row.",
 	  row_exited },
 	{ NULL, 0, 0, false, false, NULL, NULL },
@@ -265,9 +321,16 @@ static json_t *self_maps(const struct vml_snapshot *d)
 	return if_bpf(d, d->self.map_bytes);
 }
 
+static json_t *self_ledger(const struct vml_snapshot *d)
+{
+	return if_bpf(d, d->self.ledger_error_ns);
+}
+
 const struct vml_snapshot_key vml_self_keys[] = {
 	{ "foreign_mmap_locks", VML_JSON_INTEGER, false,
 	  "Times this process took mmap_lock of another; not 0 is a bug.", self_foreign },
+	{ "ledger_error_ns", VML_JSON_INTEGER, false,
+	  "Waits for mmap_lock less what was charged for them, over all locks; not 0 is a bug.", self_ledger },
 	{ "bpf_runs", VML_JSON_INTEGER, false, "Events that the BPF programs handled.", self_runs },
 	{ "cpu_ns", VML_JSON_INTEGER, true, "User and system time of this process.", self_cpu },
 	{ "rss_bytes", VML_JSON_INTEGER, true, "Resident memory of this process.", self_rss },

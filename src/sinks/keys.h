@@ -27,7 +27,7 @@ enum vml_json_type {
 };
 
 #define ON(scope) (1U << (scope))
-#define EVERY_SCOPE (ON(VML_PROCESS) | ON(VML_THREAD) | ON(VML_VMA))
+#define EVERY_SCOPE (ON(VML_PROCESS) | ON(VML_THREAD) | ON(VML_VMA) | ON(VML_BLOCKER))
 
 /* A key of a row. */
 struct vml_row_key {
@@ -54,9 +54,9 @@ extern const struct vml_snapshot_key vml_top_keys[];
 extern const struct vml_snapshot_key vml_host_keys[];
 extern const struct vml_snapshot_key vml_self_keys[];
 
-/* "processes", "threads", "vmas" */
+/* "processes", "threads", "vmas", "blockers" */
 extern const char *const vml_scope_keys[VML_NSCOPES];
-/* "process", "thread", "vma" */
+/* "process", "thread", "vma", "blocker" */
 extern const char *const vml_scope_names[VML_NSCOPES];
 
 /* An integer, or null when JSON readers could not hold it (over 2^63). */

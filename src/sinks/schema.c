@@ -157,6 +157,55 @@ static json_t *lookups_schema(void)
 	return array_schema(&o);
 }
 
+static json_t *cgroups_schema(void)
+{
+	struct object o = object_new();
+
+	add(&o, "victim", type_schema(VML_JSON_STRING),
+	    "Cgroup of who waited: of the process whose lock it is, or of the last that waited from elsewhere.", true);
+	add(&o, "blocker", type_schema(VML_JSON_STRING), "Cgroup of who held the lock.", true);
+	add(&o, "blamed_ns", type_schema(VML_JSON_INTEGER), "Time waited.", true);
+	return array_schema(&o);
+}
+
+static json_t *stalls_schema(void)
+{
+	struct object o = object_new();
+
+	add(&o, "tid", type_schema(VML_JSON_INTEGER), "Thread that waits.", true);
+	add(&o, "pid", type_schema(VML_JSON_INTEGER), "Its process.", true);
+	add(&o, "comm", type_schema(VML_JSON_STRING), "Its name.", true);
+	add(&o, "lock", json_pack("{s:[s,s]}", "enum", "mmap_read", "mmap_write"), "What it waits for.", true);
+	add(&o, "wait_ns", type_schema(VML_JSON_INTEGER), "So far.", true);
+	add(&o, "waiters", type_schema(VML_JSON_INTEGER), "Threads that wait for this lock for so long, with it.",
+	    true);
+	add(&o, "target_pid", type_schema(VML_JSON_INTEGER), "Process whose lock it is.", false);
+	add(&o, "holder_tid", type_schema(VML_JSON_INTEGER), "Thread that holds it; absent when none is seen to.",
+	    false);
+	add(&o, "holder_pid", type_schema(VML_JSON_INTEGER), "Its process.", false);
+	add(&o, "holder_comm", type_schema(VML_JSON_STRING), "Its name.", false);
+	add(&o, "context", type_schema(VML_JSON_STRING), "What it does.", false);
+	add(&o, "state", json_pack("{s:[s,s,s,s]}", "enum", "running", "runnable", "sleeping", "blocked"),
+	    "Running, waiting for a CPU, sleeping, or in uninterruptible sleep.", false);
+	add(&o, "hold_ns", type_schema(VML_JSON_INTEGER), "How long it has held it.", false);
+	return array_schema(&o);
+}
+
+static json_t *stacks_schema(void)
+{
+	struct object o = object_new();
+
+	add_row_keys(&o, ON(VML_THREAD), true);
+	add(&o, "context", type_schema(VML_JSON_STRING), "What it did.", true);
+	add(&o, "frames", json_pack("{s:s,s:o}", "type", "array", "items", type_schema(VML_JSON_STRING)),
+	    "Where it released the lock, innermost first: the kernel's frames, then the program's.", true);
+	add(&o, "kernel_frames", type_schema(VML_JSON_INTEGER), "How many of them are the kernel's.", true);
+	add(&o, "holds", type_schema(VML_JSON_INTEGER), "Holds released there that made somebody wait for long.", true);
+	add(&o, "hold_ns", type_schema(VML_JSON_INTEGER), "How long these lasted.", true);
+	add(&o, "blamed_ns", type_schema(VML_JSON_INTEGER), "What they are charged with.", true);
+	return array_schema(&o);
+}
+
 static json_t *histograms_schema(void)
 {
 	struct object o = object_new();
@@ -166,7 +215,8 @@ static json_t *histograms_schema(void)
 	for (i = 0; i < VML_HISTS; i++)
 		json_array_append_new(locks, json_string(vml_hist_name(i)));
 	add(&o, "scope",
-	    json_pack("{s:[s,s,s,s]}", "enum", "host", vml_scope_names[0], vml_scope_names[1], vml_scope_names[2]),
+	    json_pack("{s:[s,s,s,s,s]}", "enum", "host", vml_scope_names[0], vml_scope_names[1], vml_scope_names[2],
+		      vml_scope_names[3]),
 	    "What it is of; the identity of a row follows.", true);
 	for (i = 0; vml_row_keys[i].key; i++)
 		if (vml_row_keys[i].identity)
@@ -206,6 +256,10 @@ int vml_json_schema_write(FILE *out)
 	    false);
 	add(&o, "lookups", lookups_schema(), "Of the host, whatever is selected; by whom, where that can be seen.",
 	    false);
+	add(&o, "cgroups", cgroups_schema(), "Blame for mmap_lock and VMA locks by victim and blocker.", true);
+	add(&o, "stalls", stalls_schema(),
+	    "Waits of 100 ms and more that go on at the end of the interval, one a lock.", true);
+	add(&o, "stacks", stacks_schema(), "Of holders, where stacks are taken (--stacks-over).", true);
 	add(&o, "histograms", histograms_schema(), "Of the host and of each printed row that has any.", true);
 	add(&o, "loss", map_schema(VML_JSON_INTEGER), "Events that were not counted, by cause.", true);
 	add(&o, "self", keys_schema(vml_self_keys), "What this program took.", true);

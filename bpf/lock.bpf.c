@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * mmap_lock: every start, acquisition and release finds its thread's open record
+ * (struct vml_slot) and the ledger of the mm (vmalock/ledger.h).  What does not fit
+ * closes or opens the record by a fixed rule and is counted:
+ *
+ *	start while waiting		the end of the wait before was lost: it ends here
+ *	acquired, neither waiting nor	it asked before the program started: the hold
+ *	holding				begins here
+ *	acquired for read, holding for	a downgrade: one hold ends, another begins
+ *	write
+ *	acquired while holding		its release was lost: that hold is dropped
+ *	released, not holding		it got it before the program started, or for
+ *					somebody else (mmap_read_unlock_non_owner)
+ *	a thread ends			what it has open is dropped
+ *	start, nobody has the lock,	releases were lost: the ledger is healed
+ *	and the ledger knows holders
+ *	a fourth mm at once		is not followed
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+
+struct vml_ledgers ledgers SEC(".maps");
+
+static const struct vml_mm empty_mm;
+
+/* ---- ledgers */
+
+static __noinline struct vml_mm *ledger_new(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm)
+{
+	__u64 key = (__u64)mm, now = bpf_ktime_get_ns();
+	struct task_struct *owner;
+	struct vml_mm *m;
+
+	bpf_map_update_elem(&ledgers, &key, &empty_mm, BPF_NOEXIST);
+	m = bpf_map_lookup_elem(&ledgers, &key);
+	if (!m) {
+		core_lose(VML_LOSS_LEDGER_MAP_FULL);
+		return NULL;
+	}
+	if (mm == task->mm) {
+		m->owner = th->row.proc;
+	} else {
+		owner = compat_mm_owner(mm);
+		if (owner) {
+			m->owner.start_ns = owner->group_leader->start_boottime;
+			m->owner.pid = owner->tgid;
+			m->owner.exec = owner->self_exec_id;
+		}
+	}
+	bpf_spin_lock(&m->lock);
+	if (!m->ledger.id) /* or another CPU was here first */
+		vml_ledger_open(&m->ledger, (__u32)(now >> 8) | 1);
+	bpf_spin_unlock(&m->lock);
+	return m;
+}
+
+static __always_inline struct vml_mm *ledger_find(struct mm_struct *mm)
+{
+	__u64 key = (__u64)mm;
+
+	return bpf_map_lookup_elem(&ledgers, &key);
+}
+
+static __always_inline struct vml_mm *ledger_get(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm)
+{
+	struct vml_mm *m = ledger_find(mm);
+
+	return likely(m) ? m : ledger_new(task, th, mm);
+}
+
+/* After the last release: what it came to goes to the process. */
+static __noinline int ledger_end(struct mm_struct *mm)
+{
+	__u64 key = (__u64)mm, now = bpf_ktime_get_ns();
+	struct vml_ledger_sum sum;
+	struct vml_proc_key owner;
+	struct vml_mm *m;
+
+	m = bpf_map_lookup_elem(&ledgers, &key);
+	if (!m)
+		return 0;
+	owner = m->owner;
+	bpf_spin_lock(&m->lock);
+	vml_ledger_close(&m->ledger, now);
+	sum.waited_ns = vml_ledger_waited(&m->ledger);
+	sum.blamed_ns = vml_ledger_blamed(&m->ledger);
+	sum.handover_ns = m->ledger.handover_ns;
+	sum.runqueue_ns = m->ledger.runqueue_ns;
+	sum.error_ns = vml_ledger_error(&m->ledger);
+	bpf_spin_unlock(&m->lock);
+	/* out of sight before it appears elsewhere */
+	bpf_map_delete_elem(&ledgers, &key);
+	return process_add_ledger(&owner, &sum);
+}
+
+__hidden int core_mm_ends(struct mm_struct *mm)
+{
+	struct vml_mm *m;
+
+	if (!enabled)
+		return 0;
+	m = ledger_find(mm);
+	if (m)
+		m->ended = 1;
+	return 0;
+}
+
+__hidden int lock_exec(struct task_struct *task, struct vml_thread *th)
+{
+	struct vml_mm *m = ledger_find(task->mm);
+
+	if (m)
+		m->owner = th->row.proc;
+	return 0;
+}
+
+/* ---- slots */
+
+static __always_inline struct vml_slot *slot_find(struct vml_thread *th, __u64 mm)
+{
+	for (int i = 0; i < VML_SLOTS; i++)
+		if (th->slot[i].mm == mm)
+			return &th->slot[i];
+	return NULL;
+}
+
+static __always_inline struct vml_slot *slot_take(struct vml_thread *th, __u64 mm)
+{
+	struct vml_slot *s = slot_find(th, mm);
+
+	if (s)
+		return s;
+	s = slot_find(th, 0);
+	if (s)
+		s->mm = mm;
+	else
+		core_lose(VML_LOSS_LOCK_SLOTS);
+	return s;
+}
+
+static __always_inline void slot_settle(struct vml_slot *s)
+{
+	if (!s->wait.since_ns && !s->hold.since_ns)
+		s->mm = 0;
+}
+
+/* An event without its beginning: before the first start it began before us. */
+static __always_inline void lose_unmatched(struct vml_thread *th)
+{
+	core_lose(th->lock_started ? VML_LOSS_LOCK_UNMATCHED : VML_LOSS_LOCK_INFLIGHT);
+}
+
+/* ---- events */
+
+static __always_inline int lock_start(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool own = mm == task->mm;
+	struct vml_range want = {};
+	struct vml_slot *s;
+	struct vml_mm *m;
+	__u32 healed;
+	__u64 now;
+
+	th->lock_events++;
+	th->lock_started = 1;
+	if (unlikely(th->row.proc.pid == self_tgid && !own && task->mm))
+		core_lose(VML_COUNTER_FOREIGN);
+	s = slot_take(th, (__u64)mm);
+	if (!s)
+		return 0;
+	if (unlikely(s->wait.since_ns))
+		core_lose(VML_LOSS_LOCK_UNMATCHED);
+	s->context = VML_WAIT_PLAIN;
+	if (!write && th->fault != VML_FAULT_NONE && own)
+		s->context = core_lock_context(ctx, task, th);
+	s->wait_write = write;
+	s->wait_delay_ns = compat_run_delay(task);
+	m = ledger_get(task, th, mm);
+	/* a look without the lock: a wait that begins in an empty queue needs no place there */
+	if (m && unlikely(m->ledger.waiting || m->ledger.holding)) {
+		if (own)
+			blame_range(th, s->context, &want);
+		else
+			m->victim_cgroup_id = process_current_cgroup();
+	}
+	now = bpf_ktime_get_ns();
+	if (!m) {
+		s->wait.since_ns = now;
+		s->wait.id = 0;
+		return 0;
+	}
+	bpf_spin_lock(&m->lock);
+	healed = m->ledger.healed;
+	if (unlikely(s->wait.since_ns))
+		core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT],
+			     vml_ledger_wait_end(&m->ledger, &s->wait, now));
+	if (unlikely(m->ledger.holding) && !compat_mmap_lock_taken(mm))
+		vml_ledger_heal(&m->ledger, now);
+	vml_ledger_wait(&m->ledger, &s->wait, now, !own, &want, th->tid);
+	healed = m->ledger.healed - healed;
+	bpf_spin_unlock(&m->lock);
+	if (unlikely(healed))
+		core_lose(VML_LOSS_LEDGER_HEALED);
+	return 0;
+}
+
+/* What an acquisition found open, and what it is. */
+enum { HAD_WAIT = 1, HAD_WRITE = 2, FOR_WRITE = 4, SUCCESS = 8, OWN_MM = 16 };
+#define HAD_CONTEXT_SHIFT 8
+
+/* All that follows from an acquisition but the ledger.  @wait: it took so long. */
+__noinline int lock_follow(struct vml_thread *th, __u32 had, __u64 wait)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u8 context = had >> HAD_CONTEXT_SHIFT;
+	bool success = had & SUCCESS;
+
+	if (!th)
+		return 0;
+	if (!(had & (HAD_WAIT | HAD_WRITE)))
+		lose_unmatched(th); /* the wait is unknown, the hold begins here */
+	if (had & HAD_WAIT)
+		core_account_bucket(th, had & FOR_WRITE ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, wait);
+	if (context == VML_WAIT_OF_FAULT && had & HAD_WAIT) {
+		if (success) {
+			th->fault = (th->fault & ~0xffU) | VML_FAULT_DONE;
+			vma_settle(th);
+		}
+		vma_wait(th, wait);
+	} else if (context == VML_WAIT_IN_HANDLER && !success) {
+		th->trylock_failed = 1;
+	}
+	/*
+	 * Under the VMA lock only __vmf_anon_prepare asks for mmap_lock, and gives the VMA
+	 * lock up when it does not get it.  A hook on that function would run in every
+	 * fault of anonymous memory.
+	 */
+	if (have_outcome && !(had & (FOR_WRITE | SUCCESS)) && had & OWN_MM &&
+	    compat_in_fault_handler(task, th->vma_flags, th->vma_is_file) != 0)
+		core_inner_exit(VML_ANON_VMA, VM_FAULT_RETRY);
+	return 0;
+}
+
+/* The hold of @s ends; @lost: some time ago, unseen. */
+static __noinline int hold_ends(void *ctx, struct vml_thread *th, struct vml_slot *s, struct vml_mm *m, bool lost)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct vml_blame b = {};
+	bool stale = false;
+
+	if (lost)
+		core_lose(VML_LOSS_LOCK_UNMATCHED);
+	if (!m) {
+		b.hold_ns = core_since(now, s->hold.since_ns);
+		s->hold.since_ns = 0;
+	} else {
+		bpf_spin_lock(&m->lock);
+		stale = s->hold.epoch != m->ledger.epoch;
+		if (lost)
+			vml_ledger_drop(&m->ledger, &s->hold, now);
+		else
+			vml_ledger_release(&m->ledger, &s->hold, now, &b);
+		bpf_spin_unlock(&m->lock);
+	}
+	if (lost)
+		return 0;
+	core_account(th, s->hold_write ? VML_MMAP_WRITE_HOLD : VML_MMAP_READ_HOLD, b.hold_ns);
+	if (unlikely(stale))
+		core_lose(VML_LOSS_LEDGER_STALE);
+	return b.blamed_ns && m ? blame_charge(ctx, th, s, m, &b) : 0;
+}
+
+static __always_inline int lock_acquired(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write,
+					 bool success)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vml_range range = {};
+	struct vml_clock clock;
+	struct vml_slot *s;
+	struct vml_mm *m;
+	__u64 now, runnable, wait = 0;
+	__u32 had = 0, healed;
+
+	th->lock_events++;
+	s = slot_take(th, (__u64)mm);
+	if (!s)
+		return 0;
+	m = ledger_get(task, th, mm);
+	if (s->wait.since_ns)
+		had = HAD_WAIT;
+	if (s->hold.since_ns && success) {
+		/* nobody asks for a downgrade */
+		if (!had && s->hold_write && !write)
+			had = HAD_WRITE;
+		hold_ends(ctx, th, s, m, !(had & HAD_WRITE));
+	}
+	if (write && success && mm == task->mm)
+		blame_range(th, s->context, &range);
+	blame_clock(task, &clock);
+	runnable = core_since(clock.run_delay_ns, s->wait_delay_ns);
+	now = bpf_ktime_get_ns();
+	if (m) {
+		bpf_spin_lock(&m->lock);
+		healed = m->ledger.healed;
+		if (had & HAD_WAIT) {
+			wait = vml_ledger_wait_end(&m->ledger, &s->wait, now);
+			core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT], wait);
+		}
+		if (success)
+			vml_ledger_hold(&m->ledger, &s->hold, now, write, &range, runnable);
+		healed = m->ledger.healed - healed;
+		bpf_spin_unlock(&m->lock);
+		if (unlikely(healed))
+			core_lose(VML_LOSS_LEDGER_HEALED);
+	} else {
+		if (had & HAD_WAIT) {
+			wait = core_since(now, s->wait.since_ns);
+			core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT], wait);
+			s->wait.since_ns = 0;
+		}
+		if (success)
+			s->hold.since_ns = now;
+	}
+	had |= (write ? FOR_WRITE : 0) | (success ? SUCCESS : 0) | (mm == task->mm ? OWN_MM : 0) |
+	       s->context << HAD_CONTEXT_SHIFT;
+	if (success) {
+		s->hold_write = write;
+		s->clock = clock;
+	} else {
+		th->lock_failed++;
+	}
+	slot_settle(s);
+	return lock_follow(th, had, wait);
+}
+
+static __always_inline int lock_released(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write)
+{
+	struct vml_slot *s = slot_find(th, (__u64)mm);
+	struct vml_mm *m = ledger_find(mm);
+
+	th->lock_events++;
+	if (!s || !s->hold.since_ns || s->hold_write != write) {
+		lose_unmatched(th);
+	} else {
+		hold_ends(ctx, th, s, m, false);
+		slot_settle(s);
+	}
+	if (m && unlikely(m->ended))
+		ledger_end(mm);
+	return 0;
+}
+
+/*
+ * An NMI may ask for mmap_lock, too (the build ids of another program's stacks):
+ * while its thread is in here, even with the lock of the ledger taken.
+ */
+static __always_inline struct vml_thread *lock_enter(void)
+{
+	struct vml_thread *th = enabled ? core_thread(bpf_get_current_task_btf()) : NULL;
+
+	if (!th)
+		return NULL;
+	if (unlikely(th->lock_busy)) {
+		core_lose(VML_LOSS_LOCK_NESTED);
+		return NULL;
+	}
+	th->lock_busy = 1;
+	barrier_memory();
+	return th;
+}
+
+static __always_inline int lock_leave(struct vml_thread *th)
+{
+	barrier_memory();
+	th->lock_busy = 0;
+	return 0;
+}
+
+__hidden int core_lock_start(void *ctx, struct mm_struct *mm, bool write)
+{
+	struct vml_thread *th = lock_enter();
+
+	if (!th)
+		return 0;
+	lock_start(ctx, th, mm, write);
+	return lock_leave(th);
+}
+
+__hidden int core_lock_acquired(void *ctx, struct mm_struct *mm, bool write, bool success)
+{
+	struct vml_thread *th = lock_enter();
+
+	if (!th)
+		return 0;
+	lock_acquired(ctx, th, mm, write, success);
+	return lock_leave(th);
+}
+
+__hidden int core_lock_released(void *ctx, struct mm_struct *mm, bool write)
+{
+	struct vml_thread *th = lock_enter();
+
+	if (!th)
+		return 0;
+	lock_released(ctx, th, mm, write);
+	return lock_leave(th);
+}
+
+__hidden int lock_forget(struct vml_thread *th)
+{
+	__u64 now = bpf_ktime_get_ns(), mm;
+
+	for (int i = 0; i < VML_SLOTS; i++) {
+		struct vml_slot *s = &th->slot[i];
+		struct vml_mm *m;
+
+		mm = s->mm;
+		if (likely(!mm))
+			continue;
+		core_lose(VML_LOSS_LOCK_UNMATCHED);
+		m = bpf_map_lookup_elem(&ledgers, &mm);
+		if (m) {
+			bpf_spin_lock(&m->lock);
+			if (s->wait.since_ns)
+				core_sum_add(&th->lock[s->wait_write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT],
+					     vml_ledger_wait_end(&m->ledger, &s->wait, now));
+			if (s->hold.since_ns)
+				vml_ledger_drop(&m->ledger, &s->hold, now);
+			bpf_spin_unlock(&m->lock);
+		}
+		s->mm = 0;
+	}
+	return 0;
+}
+
+/* ---- what goes on: for the iterator, while the thread runs on another CPU */
+
+static __noinline __u8 task_state(struct task_struct *task)
+{
+	__u32 state = task->__state;
+
+	if (!state)
+		return compat_on_cpu(task) ? VML_TASK_RUNNING : VML_TASK_RUNNABLE;
+	return state & 2 ? VML_TASK_BLOCKED : VML_TASK_SLEEPING; /* TASK_UNINTERRUPTIBLE */
+}
+
+static __noinline int slot_goes_on(struct task_struct *task, struct vml_thread *th, struct vml_slot *s,
+				   struct vml_task_record *r)
+{
+	__u64 now = bpf_ktime_get_ns(), mm = s->mm, wait = 0;
+	bool wait_write = s->wait_write, hold_write;
+	struct vml_blame b = {};
+	struct vml_mm *m;
+	__u8 context;
+
+	m = bpf_map_lookup_elem(&ledgers, &mm);
+	if (!m)
+		return 0;
+	bpf_spin_lock(&m->lock);
+	if (s->wait.since_ns && s->wait.id == m->ledger.id) {
+		wait = vml_ledger_advance(&m->ledger, now) - s->wait.since_ns;
+		/* who got the lock and waits for a CPU is the next owner */
+		if (!m->ledger.holding && r->now.state == VML_TASK_RUNNABLE)
+			vml_ledger_split(&m->ledger, ~0ULL >> 20);
+	}
+	if (s->hold.since_ns)
+		vml_ledger_charge(&m->ledger, &s->hold, now, &b);
+	hold_write = s->hold_write;
+	context = s->context;
+	bpf_spin_unlock(&m->lock);
+	if (wait) {
+		r->lock[wait_write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT].sum_ns += wait;
+		if (wait > r->now.wait_ns) {
+			r->now.wait_ns = wait;
+			r->now.wait_write = wait_write;
+			r->now.wait_target = m->owner;
+		}
+	}
+	if (b.hold_ns) {
+		r->lock[hold_write ? VML_MMAP_WRITE_HOLD : VML_MMAP_READ_HOLD].sum_ns += b.hold_ns;
+		if (!r->now.hold_ns || b.blamed_ns > r->now.blamed_ns) {
+			r->now.hold_ns = b.hold_ns;
+			r->now.blamed_ns = b.blamed_ns;
+			r->now.foreign_ns = b.foreign_ns;
+			r->now.avoidable_ns = b.avoidable_ns;
+			r->now.victims = b.victims;
+			r->now.holds.proc = th->row.proc;
+			r->now.holds.start_ns = th->start_ns;
+			r->now.holds.tid = th->tid;
+			r->now.holds.doing = blame_doing(task, context);
+			r->now.holds.target = m->owner;
+			r->now.holds.write = hold_write;
+		}
+	}
+	return 0;
+}
+
+__hidden int lock_goes_on(struct task_struct *task, struct vml_thread *th, struct vml_task_record *r)
+{
+	r->now.wait_ns = 0;
+	r->now.hold_ns = 0;
+	r->now.blamed_ns = 0;
+	r->now.state = task_state(task);
+	for (int i = 0; i < VML_SLOTS; i++)
+		if (*(volatile __u64 *)&th->slot[i].mm)
+			slot_goes_on(task, th, &th->slot[i], r);
+	return 0;
+}
