@@ -74,6 +74,20 @@ int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view 
 /* The JSON Schema (draft 2020-12) of that object, made from the same tables. */
 int vml_json_schema_write(FILE *out);
 
+/*
+ * One line of folded stacks, as flame graph tools read them (src/sinks/folded.c):
+ *
+ *	comm;main;mmap;do_syscall_64_[k];down_write_[k] 1234
+ *
+ * Root first, the frames of the user before those of the kernel, which end in
+ * "_[k]".  @user and @kernel are as a stack is taken, the innermost first.
+ * Those tools know no escapes, so as in theirs ';' becomes ':', and space '_';
+ * control characters become '?', and a suffix that would look like "_[k]" but is
+ * part of a name gets parentheses.
+ */
+int vml_folded_write(FILE *out, const char *comm, const struct vml_frame *user, size_t nuser,
+		     const struct vml_frame *kernel, size_t nkernel, uint64_t value);
+
 /* What doctor says: text for people, JSON for programs (src/sinks/doctor.c). */
 int vml_doctor_write(FILE *out, const struct vml_caps *caps, bool utf8);
 int vml_doctor_json_write(FILE *out, const struct vml_caps *caps);

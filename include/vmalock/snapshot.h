@@ -202,6 +202,28 @@ struct vml_rows {
 	size_t n;
 };
 
+/* ---- stacks (src/model/frame.c) */
+
+enum vml_frame_state {
+	VML_FRAME_UNKNOWN, /* nothing is known of it; for the kernel also: its addresses are hidden */
+	VML_FRAME_EXITED, /* the process ended before its files were known */
+	VML_FRAME_FILE, /* file and offset in it; the function has no name there */
+	VML_FRAME_FUNCTION, /* resolved */
+};
+
+/* One entry of a stack.  Never holds an address of the kernel. */
+struct vml_frame {
+	enum vml_frame_state state;
+	bool kernel;
+	uint64_t offset; /* in the function; VML_FRAME_FILE: in the file, or in what has only a name, as "[vdso]" */
+	const char *function; /* "" when not VML_FRAME_FUNCTION */
+	const char *file; /* path, "[vdso]", "[anon]"; of the kernel: the module, "[kernel]"; "" when unknown */
+	const char *build_id; /* of the file, in hex; "" when unknown */
+};
+
+/* What stands for it in one word: "main", "libc.so.6+0x2a1b", "[unknown]", "[exited]". Returns @buf. */
+char *vml_frame_text(const struct vml_frame *f, char *buf, size_t n);
+
 /* ---- the snapshot */
 
 struct vml_host {
