@@ -64,7 +64,7 @@ SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fr
 endif
 
 # asked once, and only when something is compiled or linked
-PKGS := libbpf libelf zlib jansson libseccomp smartcols ncursesw
+PKGS := libbpf libelf libdw zlib jansson libseccomp smartcols ncursesw
 pkg = $(or $(shell $(PKG_CONFIG) $(1) $(2)),$(error $(2): development files are missing; try: sudo make deps))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call pkg,--cflags,$(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(call pkg,--libs,$(PKGS)))$(PKG_LIBS)
@@ -257,8 +257,8 @@ as-user:
 # ---- packages: NAME=PROBE, where PROBE is a command, a pkg-config module (.pc) or a file
 
 DEPS_BUILD := gcc=$(firstword $(CC)) clang=$(CLANG) bpftool=$(BPFTOOL) pkg-config=$(PKG_CONFIG) libc6-dev=/usr/include/stdio.h \
-	libbpf-dev=libbpf.pc libelf-dev=libelf.pc zlib1g-dev=zlib.pc libncurses-dev=ncursesw.pc \
-	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc libseccomp-dev=libseccomp.pc
+	libbpf-dev=libbpf.pc libelf-dev=libelf.pc libdw-dev=libdw.pc zlib1g-dev=zlib.pc libncurses-dev=ncursesw.pc \
+	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc libseccomp-dev=libseccomp.pc libbpfcc-dev=/usr/include/bcc/bcc_syms.h
 DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq \
 	qemu-system-x86=qemu-system-x86_64 qemu-system-arm=qemu-system-aarch64 busybox-static=busybox cpio=cpio lld=ld.lld
 DEPS_BENCH := bpftrace=bpftrace

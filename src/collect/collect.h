@@ -11,7 +11,7 @@
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
  *	live.c     the source: one pass            missed.c  threads whose end was not seen
  *	blame.c    ledgers, blockers, stalls       doing.c   what a holder does, in words
- *	fill.c     tables to snapshot
+ *	fill.c     tables to snapshot                symbols*.c stacks as text (symbols.h)
  *
  * Why rows only grow: a pass reads the maps first and the threads afterwards,
  * and a thread that ends in between is in neither; so what is read is never
