@@ -266,8 +266,8 @@ struct vml_stack {
 	struct vml_id id; /* thread of the holder, and what it did */
 	const char *comm, *context;
 	uint32_t key; /* tells stacks of one id apart */
-	const char *const *frame; /* from the innermost on: of the kernel, then of the program */
-	uint32_t nframes, nkernel;
+	const struct vml_frame *frame; /* from the innermost on: of the kernel, then of the program */
+	uint32_t nframes, nkernel; /* nkernel: of the kernel among them */
 	uint64_t holds, hold_ns, max_ns, blamed_ns;
 };
 

@@ -10,6 +10,7 @@
  *	processes	PID FAULTS HIT% FALLBACK BYPASS RD WAIT WR WAIT RD HOLD   COMMAND
  *	threads		TID PID FAULTS HIT% FALLBACK BYPASS RD WAIT WR WAIT   COMMAND
  *	VMAs		PID START SIZE PERM FAULTS HIT% FALLBACK WAIT   NAME
+ *	blockers	TID DOING BLAMED LONGEST VICTIMS AVOIDABLE   COMMAND
  *
  * each leave at least 16 for the last.  What only a wider screen shows follows
  * from there.  Every metric that a scope can have is a sort key of it, shown or not.
@@ -117,7 +118,7 @@ static const struct vml_column *const display[VML_NSCOPES][32] = {
 	[VML_VMA] = { F(PID), F(START), F(SIZE), F(PERMS), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(WAIT_NS),
 		      M(BYPASSES), F(KIND), F(OWNER), F(READ_WAIT_P99), M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS),
 		      M(MISSES), M(VMA_WRITE_READERS), F(CGROUP), F(NAME), NULL },
-	[VML_BLOCKER] = { F(TID), F(CONTEXT), F(LOCK), M(BLAMED_NS), M(AVOIDABLE_NS), F(LONGEST), M(VICTIMS), M(HOLDS),
+	[VML_BLOCKER] = { F(TID), F(CONTEXT), M(BLAMED_NS), F(LONGEST), M(VICTIMS), M(AVOIDABLE_NS), F(LOCK), M(HOLDS),
 			  M(ON_CPU_NS), M(RUNNABLE_NS), M(SLEEP_NS), F(TARGET), M(HOLD_NS), F(PID), M(FOREIGN_NS), M(IO_NS),
 			  M(RECLAIM_NS), M(SWAP_NS), F(CGROUP), F(COMMAND), NULL },
 };

@@ -237,7 +237,7 @@ static int compare_stack(const struct vml_stack *a, const struct vml_stack *b)
 static int keep_stack(struct vml_arena *a, struct vml_stack *s)
 {
 	const char **const text[] = { &s->comm, &s->context };
-	const char **frame;
+	struct vml_frame *frame;
 	uint32_t i;
 	int err = keep_all(a, text, VML_ARRAY_SIZE(text));
 
@@ -246,8 +246,11 @@ static int keep_stack(struct vml_arena *a, struct vml_stack *s)
 	frame = vml_arena_copy(a, s->frame, s->nframes * sizeof(*frame));
 	if (!frame)
 		return -ENOMEM;
-	for (i = 0; i < s->nframes && !err; i++)
-		err = keep(a, &frame[i]);
+	for (i = 0; i < s->nframes && !err; i++) {
+		const char **const of[] = { &frame[i].function, &frame[i].file, &frame[i].build_id };
+
+		err = keep_all(a, of, VML_ARRAY_SIZE(of));
+	}
 	s->frame = frame;
 	return err;
 }

@@ -320,9 +320,10 @@ static void put_stacks(struct writer *w, const struct vml_snapshot *d)
 		const struct vml_stack *x = &d->stack[i];
 		const struct vml_row row = { .id = x->id, .comm = x->comm };
 		json_t *obj = json_object(), *frames = json_array();
+		char text[512];
 
 		for (f = 0; f < x->nframes; f++)
-			json_array_append_new(frames, json_string(x->frame[f]));
+			json_array_append_new(frames, json_string(vml_frame_text(&x->frame[f], text, sizeof(text))));
 		set_row_keys(&obj, &row, VML_THREAD, true);
 		set(&obj, "context", json_string(x->context));
 		set(&obj, "frames", frames);

@@ -184,6 +184,14 @@ static void text_is_cut_between_characters(void **state)
 	vml_snapshot_free(s);
 }
 
+/* "pid", "uid", not "avoidable" */
+static bool is_an_id(const char *key)
+{
+	size_t n = strlen(key);
+
+	return n > 2 && !strcmp(key + n - 2, "id");
+}
+
 /* Keys are unique in a scope, every column is found by its own, and is wide enough for its head. */
 static void tables_are_sound(void **state)
 {
@@ -203,7 +211,7 @@ static void tables_are_sound(void **state)
 			assert_int_equal(!width, !c[1]);
 			assert_int_equal((*c)->ascending, (*c)->unit == VML_UNIT_TEXT ||
 								  (*c)->unit == VML_UNIT_ADDRESS ||
-								  strstr((*c)->key, "id") != NULL);
+								  is_an_id((*c)->key));
 			for (d = vml_columns(scope); d < c; d++) {
 				assert_string_not_equal((*d)->key, (*c)->key);
 				assert_string_not_equal((*d)->title, (*c)->title);
@@ -222,6 +230,7 @@ static void what_fits_80_columns(void **state)
 		{ VML_PROCESS, "pid faults hit_ratio fallbacks bypasses read_wait write_wait read_hold ", "comm" },
 		{ VML_THREAD, "tid pid faults hit_ratio fallbacks bypasses read_wait write_wait ", "comm" },
 		{ VML_VMA, "pid start size perms faults hit_ratio fallbacks wait ", "name" },
+		{ VML_BLOCKER, "tid context blamed longest victims avoidable ", "comm" },
 	};
 	const struct vml_column *const *c;
 	char keys[256];
@@ -245,32 +254,65 @@ static void what_fits_80_columns(void **state)
 
 static void every_metric_is_a_key(void **state)
 {
-	static const bool of_vma[VML_NMETRICS] = {
-		[VML_FAULTS] = true,	[VML_FAULTS_USER] = true, [VML_FAULTS_KERNEL] = true,
-		[VML_HITS] = true,	[VML_ABORTS] = true,	  [VML_RETRIES] = true,
-		[VML_MISSES] = true,	[VML_BYPASSES] = true,	  [VML_VMA_WRITE_WAIT_NS] = true,
-		[VML_FALLBACKS] = true, [VML_WAIT_NS] = true,	  [VML_VMA_WRITE_READERS] = true,
-	};
-	static const bool of_process_only[VML_NMETRICS] = {
-		[VML_SERVE_NS] = true,
-		[VML_USERFAULTFD_NS] = true,
-		[VML_PAGE_IO_NS] = true,
+	enum { P = 1 << VML_PROCESS, T = 1 << VML_THREAD, V = 1 << VML_VMA, B = 1 << VML_BLOCKER };
+	static const unsigned int scopes[VML_NMETRICS] = {
+		[VML_FAULTS] = P | T | V,
+		[VML_FAULTS_USER] = P | T | V,
+		[VML_FAULTS_KERNEL] = P | T | V,
+		[VML_HITS] = P | T | V,
+		[VML_ABORTS] = P | T | V,
+		[VML_RETRIES] = P | T | V,
+		[VML_MISSES] = P | T | V,
+		[VML_BYPASSES] = P | T | V,
+		[VML_FALLBACKS] = P | T | V,
+		[VML_WAIT_NS] = P | T | V,
+		[VML_MMAP_READ_WAIT_NS] = P | T,
+		[VML_MMAP_WRITE_WAIT_NS] = P | T,
+		[VML_MMAP_READ_HOLD_NS] = P | T,
+		[VML_MMAP_WRITE_HOLD_NS] = P | T,
+		[VML_LOCK_FAILED] = P | T,
+		[VML_VMA_WRITE_WAIT_NS] = P | T | V,
+		[VML_VMA_WRITE_READERS] = P | T | V,
+		[VML_SERVE_NS] = P,
+		[VML_USERFAULTFD_NS] = P,
+		[VML_PAGE_IO_NS] = P,
+		[VML_BLAMED_NS] = P | B,
+		[VML_UNATTRIBUTED_NS] = P,
+		[VML_HANDOVER_RUNQUEUE_NS] = P,
+		[VML_HANDOVER_WAKEUP_NS] = P,
+		[VML_AVOIDABLE_NS] = B,
+		[VML_FOREIGN_NS] = B,
+		[VML_VICTIMS] = B,
+		[VML_HOLDS] = B,
+		[VML_HOLD_NS] = B,
+		[VML_ON_CPU_NS] = B,
+		[VML_RUNNABLE_NS] = B,
+		[VML_SLEEP_NS] = B,
+		[VML_RECLAIM_NS] = B,
+		[VML_IO_NS] = B,
+		[VML_SWAP_NS] = B,
 	};
 	const struct vml_metric_info *info;
 	const struct vml_column *c;
+	unsigned int scope;
 	int m;
 
 	(void)state;
 	for (m = 0; m < VML_NMETRICS; m++) {
 		info = vml_metric_info(m);
-		c = column(VML_PROCESS, info->key);
-		assert_int_equal(c->metric, m);
-		assert_int_equal(c->unit, info->unit);
-		assert_string_equal(c->title, info->title);
-		assert_string_equal(c->help, info->help);
-		assert_ptr_equal(vml_column_find(VML_THREAD, info->key), of_process_only[m] ? NULL : c);
-		assert_ptr_equal(column(VML_PROCESS, c->key), c);
-		assert_int_equal(vml_column_find(VML_VMA, info->key) != NULL, of_vma[m]);
+		assert_true(scopes[m]);
+		for (scope = 0; scope < VML_NSCOPES; scope++) {
+			if (!(scopes[m] & 1U << scope)) {
+				assert_null(vml_column_find(scope, info->key));
+				continue;
+			}
+			c = column(scope, info->key);
+			assert_int_equal(c->metric, m);
+			assert_int_equal(c->unit, info->unit);
+			assert_string_equal(c->title, info->title);
+			assert_string_equal(c->help, info->help);
+			assert_ptr_equal(column(scope, c->key), c);
+		}
 	}
 	assert_null(vml_column_find(VML_PROCESS, "start"));
 	assert_null(vml_column_find(VML_PROCESS, "tid"));
