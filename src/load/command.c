@@ -7,10 +7,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "culprit.h"
 #include "load.h"
 #include "vmalock/base.h"
 
-enum { KEY_PAGES = 0x100, KEY_SECONDS, KEY_FILE, KEY_HANDSHAKE, KEY_STEP };
+enum { KEY_PAGES = 0x100, KEY_SECONDS, KEY_FILE, KEY_HANDSHAKE, KEY_STEP, KEY_BY };
 
 #define MAX_THREADS (1 << 22) /* the most pids there can be */
 #define MAX_PAGES (1 << 28)
@@ -29,6 +30,8 @@ static const struct argp_option options[] = {
 	{ "pages", KEY_PAGES, "N", 0, "Pages of each of them and each round", 0 },
 	{ "seconds", KEY_SECONDS, "S", 0, "Begin no new round after S seconds; without -r the only limit", 0 },
 	{ "file", KEY_FILE, "PATH", 0, "File to create, map and remove again", 0 },
+	{ "by", KEY_BY, "FILE", 0,
+	  "What is read in /proc/PID: smaps (the usual), smaps_rollup, numa_maps, pagemap; clear_refs is written", 0 },
 	{ "json", 'j', NULL, 0, "Report as one JSON object", 0 },
 	{ "handshake", KEY_HANDSHAKE, NULL, 0,
 	  "Say \"ready\", wait for a line on stdin, work, say \"done\", wait for a line, report", 0 },
@@ -53,6 +56,8 @@ static bool takes(const struct vml_load_scenario *s, int key)
 		return s->takes & VML_TAKE_FILE;
 	case KEY_STEP:
 		return s->takes & VML_TAKE_STEP;
+	case KEY_BY:
+		return s->takes & VML_TAKE_BY;
 	default:
 		return true;
 	}
@@ -87,6 +92,8 @@ static void options_of(const struct vml_load_scenario *s, struct argp_option ret
 			continue;
 		if (options[i].key == 't' && s->threads_help)
 			text = s->threads_help;
+		if (options[i].key == 'w' && s->writers_help)
+			text = s->writers_help;
 		if (options[i].key == 'r' && s->rounds_help)
 			text = s->rounds_help;
 		if (options[i].key == KEY_PAGES && s->pages_help)
@@ -149,6 +156,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_STEP:
 		o->step = arg;
+		return 0;
+	case KEY_BY:
+		if (!vml_load_smaps_knows(arg)) {
+			fprintf(stderr,
+				"%s: --by: '%s' is none of smaps, smaps_rollup, numa_maps, pagemap, clear_refs\n",
+				state->name, arg);
+			return EINVAL;
+		}
+		o->by = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		fprintf(stderr, "%s: unexpected argument '%s'\n", state->name, arg);
@@ -216,6 +232,7 @@ static int run(const struct command *c)
 		fprintf(stderr, "%s: %s\n", c->name, l.error);
 	free((void *)l.parts);
 	free(l.child);
+	vml_load_blocking_free(&l);
 	return !err ? 0 : err == -EOPNOTSUPP ? 4 : 1;
 }
 

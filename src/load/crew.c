@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "culprit.h"
 #include "load.h"
 
 enum { PHASE_REHEARSE, PHASE_WORK, PHASE_LEAVE };
@@ -46,10 +47,40 @@ static void set_phase(struct vml_load *l, uint32_t phase)
 	futex_wake_all(&l->phase);
 }
 
+/* Who does something again and again: until when. */
+static bool goes_on(const struct vml_load *l, bool rehearsal)
+{
+	if (l->scenario->hold)
+		return !atomic_load(&l->held_out);
+	return !rehearsal && atomic_load(&l->faulters);
+}
+
+/* One thread holds, the others do a step at a time until it is done. */
+static void work_beside_holder(struct vml_load_worker *w, bool rehearsal)
+{
+	struct vml_load *l = w->load;
+
+	if (w->index + 1 == l->crew) {
+		l->scenario->hold(w, rehearsal);
+		atomic_store(&l->held_out, true);
+		return;
+	}
+	while (!w->error && goes_on(l, rehearsal))
+		if (w->index < l->options.threads)
+			l->scenario->body(w, rehearsal);
+		else
+			l->scenario->change(w);
+}
+
 static void work(struct vml_load_worker *w, bool rehearsal)
 {
 	struct vml_load *l = w->load;
 
+	if (l->scenario->hold) {
+		if (rehearsal || l->options.rounds)
+			work_beside_holder(w, rehearsal);
+		return;
+	}
 	if (w->index < l->options.threads) {
 		l->scenario->body(w, rehearsal);
 		if (!rehearsal)
@@ -61,7 +92,7 @@ static void work(struct vml_load_worker *w, bool rehearsal)
 		return;
 	do
 		l->scenario->change(w);
-	while (!w->error && !rehearsal && atomic_load(&l->faulters));
+	while (!w->error && goes_on(l, rehearsal));
 }
 
 static void *worker_main(void *arg)
@@ -192,12 +223,18 @@ int vml_load_crew_start(struct vml_load *l)
 	atomic_store(&l->faulters, l->options.threads);
 	err = l->scenario->open(l);
 	if (!err)
-		err = start_threads(l, l->options.threads + (l->scenario->change ? l->options.writers : 0));
+		err = start_threads(l, l->options.threads + (l->scenario->change ? l->options.writers : 0) +
+					       (l->scenario->hold ? 1 : 0));
+	if (!err && l->scenario->check)
+		err = l->scenario->check(l);
+	if (!err && l->blocking)
+		vml_load_blocking_reset(l);
 	return err;
 }
 
 void vml_load_crew_go(struct vml_load *l)
 {
+	atomic_store(&l->held_out, false);
 	set_phase(l, PHASE_WORK);
 }
 
@@ -227,6 +264,8 @@ void vml_load_crew_stop(struct vml_load *l)
 {
 	uint32_t i;
 
+	/* when not all could be created, nobody ends the rehearsal */
+	atomic_store(&l->held_out, true);
 	set_phase(l, PHASE_LEAVE);
 	for (i = 0; i < l->created; i++)
 		pthread_join(l->worker[i].thread, NULL);

@@ -67,6 +67,7 @@ enum vml_load_take {
 	VML_TAKE_FILE = 1 << 4,
 	VML_TAKE_SECONDS = 1 << 5,
 	VML_TAKE_STEP = 1 << 6, /* hidden: from one image to the next */
+	VML_TAKE_BY = 1 << 7,
 };
 
 struct vml_load_options {
@@ -76,6 +77,7 @@ struct vml_load_options {
 	uint32_t writers; /* threads that change mappings */
 	uint64_t limit_ns; /* no new round begins after that long; 0: no limit */
 	const char *path; /* NULL: a file without name in $TMPDIR */
+	const char *by; /* of `smaps`: the file in /proc/PID */
 	bool handshake;
 	bool json;
 	const char *step; /* of `exec`: what the image before says; NULL in the first */
@@ -91,7 +93,7 @@ struct vml_load_scenario {
 	const char *name;
 	const char *help; /* one line */
 	/* what -t, -r, --pages count and --file names here; NULL: the usual */
-	const char *threads_help, *rounds_help, *pages_help, *file_help;
+	const char *threads_help, *rounds_help, *pages_help, *file_help, *writers_help;
 	unsigned int takes; /* enum vml_load_take */
 	unsigned int did; /* 1 << enum vml_load_did: what it counts besides faults and calls */
 	struct vml_load_options defaults;
@@ -108,6 +110,13 @@ struct vml_load_scenario {
 	vml_load_body body;
 	void (*change)(struct vml_load_worker *w);
 	void (*close)(struct vml_load *l);
+	/*
+	 * Or one thread more does its rounds in @hold, and the others do @body and
+	 * @change, one step at a time, until it is done, in the rehearsal too; @check
+	 * says after the rehearsal whether it did what it is for (culprit.h).
+	 */
+	void (*hold)(struct vml_load_worker *w, bool rehearsal);
+	int (*check)(struct vml_load *l);
 	/* Or all of it. */
 	int (*run)(struct vml_load *l);
 	/* Of `reason`: also seen while it runs; NULL: only that reason. */
@@ -154,6 +163,7 @@ enum vml_load_did {
 	VML_DID_SWAPPED, /* pages found in swap and not in memory before they were touched */
 	VML_DID_CHILD_FAULTS, /* of children, from wait4(2) */
 	VML_DID_KILLED, /* threads killed in their fault */
+	VML_DID_AWAY, /* pages of a file that were not in memory before they were read */
 	VML_DID_ATTEMPTS, /* tries of something that only sometimes succeeds */
 	VML_DID_COUNT,
 };
@@ -213,6 +223,7 @@ struct vml_load {
 	uint8_t *stacks;
 	size_t stacks_len;
 	_Atomic uint32_t phase, parked, finished;
+	_Atomic bool held_out; /* hold() is done */
 
 	/* of the scenarios */
 	uint8_t *memory, *copy, *rest; /* what is faulted */
@@ -220,10 +231,15 @@ struct vml_load {
 	size_t huge; /* bytes of a huge page */
 	_Atomic uint32_t busy; /* threads that others wait for */
 	int fd;
+	int file; /* of `pageio`, where fd is what the victims read; 0: none */
 	bool unlink; /* path, when fd is closed */
 	struct vml_load_peer *peer; /* of `remote` */
 	struct vml_load_uffd *uffd;
+	int cpu; /* of `starved`: where the holder is */
 	struct vml_load_undo *undo;
+	struct vml_load_blocking *blocking; /* culprit.h; also in the report */
+	struct vml_load_ward *ward; /* culprits that are processes */
+	struct vml_load_cgroup *cgroup;
 };
 
 /* Sets l->error to the formatted text and strerror(-@err); returns @err. No strerror for -EOPNOTSUPP: the text says why. */
@@ -387,6 +403,38 @@ void vml_load_swap_close(struct vml_load *l);
 
 int vml_load_forkcow_open(struct vml_load *l); /* forkcow.c */
 void vml_load_forkcow(struct vml_load_worker *w, bool rehearsal);
+int vml_load_bigfork_open(struct vml_load *l);
+void vml_load_bigfork(struct vml_load_worker *w, bool rehearsal);
+int vml_load_bigfork_check(struct vml_load *l);
+void vml_load_bigfork_close(struct vml_load *l);
+
+int vml_load_convoy_open(struct vml_load *l); /* convoy.c */
+void vml_load_convoy(struct vml_load_worker *w, bool rehearsal);
+void vml_load_convoy_change(struct vml_load_worker *w);
+int vml_load_convoy_check(struct vml_load *l);
+void vml_load_convoy_close(struct vml_load *l);
+int vml_load_writers_open(struct vml_load *l);
+void vml_load_writers(struct vml_load_worker *w, bool rehearsal);
+void vml_load_writers_change(struct vml_load_worker *w);
+void vml_load_writers_close(struct vml_load *l);
+
+int vml_load_starved_open(struct vml_load *l); /* starved.c */
+void vml_load_starved(struct vml_load_worker *w, bool rehearsal);
+int vml_load_starved_check(struct vml_load *l);
+void vml_load_starved_close(struct vml_load *l);
+int vml_load_throttled_open(struct vml_load *l);
+int vml_load_throttled_check(struct vml_load *l);
+void vml_load_throttled_close(struct vml_load *l);
+
+int vml_load_smaps_open(struct vml_load *l); /* smaps.c */
+bool vml_load_smaps_knows(const char *by);
+int vml_load_smaps_check(struct vml_load *l);
+void vml_load_smaps_close(struct vml_load *l);
+
+int vml_load_pageio_open(struct vml_load *l); /* pageio.c */
+void vml_load_pageio(struct vml_load_worker *w, bool rehearsal);
+int vml_load_pageio_check(struct vml_load *l);
+void vml_load_pageio_close(struct vml_load *l);
 
 int vml_load_shortlived(struct vml_load *l); /* shortlived.c */
 int vml_load_exec(struct vml_load *l); /* exec.c */

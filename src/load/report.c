@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "culprit.h"
 #include "load.h"
 #include "vmalock/base.h"
 
@@ -22,6 +23,7 @@ static const char *const did_name[VML_DID_COUNT] = {
 	[VML_DID_SWAPPED] = "swapped",
 	[VML_DID_CHILD_FAULTS] = "child_faults",
 	[VML_DID_KILLED] = "killed",
+	[VML_DID_AWAY] = "away",
 	[VML_DID_ATTEMPTS] = "attempts",
 };
 
@@ -137,6 +139,39 @@ static void json_parts(FILE *out, const struct vml_load *l)
 	fputs("]", out);
 }
 
+static void json_blocking(FILE *out, const struct vml_load_blocking *b)
+{
+	const char *comma = "";
+	uint32_t i;
+
+	fputs(",\"culprits\":[", out);
+	for (i = 0; i < b->nculprits; i++, comma = ",") {
+		const struct vml_load_culprit *c = &b->culprit[i];
+
+		fprintf(out,
+			"%s{\"pid\":%d,\"tid\":%d,\"call\":\"%s\",\"what\":\"%s\",\"mode\":\"%s\",\"calls\":%" PRIu64
+			",\"call_ns\":%" PRIu64,
+			comma, c->pid, c->tid, c->call, c->what, c->write ? "write" : "read", c->calls, c->call_ns);
+		if (c->split)
+			fprintf(out, ",\"cpu_ns\":%" PRIu64 ",\"runnable_ns\":%" PRIu64 ",\"sleeping_ns\":%" PRIu64,
+				c->cpu_ns, c->runnable_ns, vml_load_sleeping_ns(c));
+		fputs("}", out);
+	}
+	fputs("],\"victims\":[", out);
+	for (i = 0, comma = ""; i < b->nvictims; i++, comma = ",") {
+		const struct vml_load_victim *v = &b->victim[i];
+
+		fprintf(out,
+			"%s{\"pid\":%d,\"tid\":%d,\"does\":\"%s\",\"waits\":%" PRIu64 ",\"blocked_ns\":%" PRIu64
+			",\"longest_ns\":%" PRIu64,
+			comma, getpid(), v->tid, v->does ? v->does : "", v->waits, v->blocked_ns, v->longest_ns);
+		if (b->nculprits == 1)
+			fprintf(out, ",\"covered_ns\":%" PRIu64, v->covered_ns);
+		fputs("}", out);
+	}
+	fputs("]", out);
+}
+
 static void json(FILE *out, const struct vml_load *l)
 {
 	struct fault_count f = fault_count(l);
@@ -166,6 +201,8 @@ static void json(FILE *out, const struct vml_load *l)
 	json_lists(out, l);
 	if (l->nparts)
 		json_parts(out, l);
+	if (l->blocking)
+		json_blocking(out, l->blocking);
 	fputs("}\n", out);
 }
 
@@ -173,6 +210,28 @@ static void text_call(FILE *out, const char *name, uint64_t n)
 {
 	if (n)
 		fprintf(out, ", %" PRIu64 " %s", n, name);
+}
+
+static void text_blocking(FILE *out, const struct vml_load_blocking *b)
+{
+	uint64_t calls = 0, call_ns = 0, waits = 0, blocked_ns = 0;
+	char held[32], blocked[32];
+	uint32_t i;
+
+	for (i = 0; i < b->nculprits; i++) {
+		calls += b->culprit[i].calls;
+		call_ns += b->culprit[i].call_ns;
+	}
+	for (i = 0; i < b->nvictims; i++) {
+		waits += b->victim[i].waits;
+		blocked_ns += b->victim[i].blocked_ns;
+	}
+	fprintf(out, "; %" PRIu64 " call%s of %" PRIu32 " culprit%s took %s, %" PRIu64 " wait%s %s", calls,
+		calls == 1 ? "" : "s", b->nculprits, b->nculprits == 1 ? "" : "s",
+		vml_fmt_ns(held, sizeof(held), call_ns), waits, waits == 1 ? "" : "s",
+		vml_fmt_ns(blocked, sizeof(blocked), blocked_ns));
+	if (b->nculprits)
+		fprintf(out, " (pid %d tid %d in %s)", b->culprit[0].pid, b->culprit[0].tid, b->culprit[0].what);
 }
 
 static void text(FILE *out, const struct vml_load *l)
@@ -203,7 +262,10 @@ static void text(FILE *out, const struct vml_load *l)
 		if (l->parts[i].left_out)
 			fprintf(out, ", without %s", l->parts[i].load.scenario->name);
 	text_call(out, "images", l->images);
-	fprintf(out, ", %s touched in %.3f s\n", vml_fmt_bytes(bytes, sizeof(bytes), l->bytes), seconds(l));
+	fprintf(out, ", %s touched in %.3f s", vml_fmt_bytes(bytes, sizeof(bytes), l->bytes), seconds(l));
+	if (l->blocking)
+		text_blocking(out, l->blocking);
+	fputs("\n", out);
 }
 
 int vml_load_report(FILE *out, const struct vml_load *l)

@@ -111,6 +111,8 @@ says()
 	usage_error "--writers" load faults --writers 1
 	usage_error "--file" load kernel --file x
 	usage_error "-- 't'" load exec -t 1
+	usage_error "'maps'" load smaps --by maps
+	usage_error "--by" load convoy --by smaps
 }
 
 @test "commands that are planned are unknown" {
@@ -146,7 +148,7 @@ says()
 	[ -z "$stderr" ]
 	local scenarios
 	scenarios=$(listed Scenarios)
-	[ "$(tr '\n' ' ' <<<"$scenarios")" = 'faults shared churn replace kernel file remote segv thp hugetlb userfaultfd forkcow swap threads shortlived exec fork vfork pidreuse vmawrite madvise uffdio procmaps all reason ' ]
+	[ "$(tr '\n' ' ' <<<"$scenarios")" = 'faults shared churn replace kernel file remote segv thp hugetlb userfaultfd forkcow swap threads shortlived exec fork vfork pidreuse vmawrite madvise uffdio procmaps convoy writers bigfork smaps throttled starved pageio all reason ' ]
 	for s in $scenarios; do
 		[ "$s" != reason ] || continue
 		run -0 --separate-stderr "$vmalock" load "$s" --help
@@ -310,6 +312,24 @@ no_swap_at()
 	report vmawrite -t 4 -w 1 -r 2 --pages 2
 	says '.did.huge' 8
 	says '.calls.mprotect >= 2 and .calls.mprotect % 2 == 0' true
+}
+
+@test "load convoy, writers, smaps: culprits and victims" {
+	report convoy -t 2 -r 2 --pages 8192
+	says '[(.culprits | length), .culprits[0].calls, .culprits[0].what]' '[1,2,"madvise(MADV_POPULATE_WRITE)"]'
+	says '[.victims[].does]' '["read","read","mmap, munmap"]'
+	says '.culprits[0] | .calls > 0 and .call_ns > 0 and .pid > 0 and .tid != .pid' true
+	report writers -t 1 -w 2 -r 2
+	says '[.culprits[].mode]' '["write","write"]'
+	says '.calls.mprotect == ([.culprits[].calls] | add)' true
+	report_or_skip smaps --by clear_refs -t 1 -r 2
+	says '[.culprits[0].pid != .pid, .culprits[0].calls, .culprits[0].mode]' '[true,2,"write"]'
+}
+
+@test "load convoy: the text names the culprit" {
+	run -0 --separate-stderr "$vmalock" load convoy -t 2 -r 1
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *'; 1 call of 1 culprit took '*' waits '*'tid '*' in madvise(MADV_POPULATE_WRITE))' ]]
 }
 
 @test "load all: the sum of its parts, and what was left out" {
