@@ -12,6 +12,7 @@
 #   tests/unit/test_*.c              build/tests/test_*, with cmocka
 #   tests/{bpf,cli,tui,vm}/NAME.c    build/tests/NAME, helpers of the tests
 #   tests/fixtures/*.c               build/tests/vmalocktop-fake: vmalocktop on an invented source
+#   tests/bpf/*.bpf.c  one skeleton each, for the helper of the same folder
 #   bench/*.bpf.c, bench/NAME.c      one skeleton each, build/bench/NAME
 
 .SUFFIXES:
@@ -91,13 +92,14 @@ BPF_OBJS := $(BPF_SRCS:%.c=$(BUILD)/%.o)
 PROBE_SKELS := $(patsubst bpf/probe/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/probe/*.bpf.c))
 SKELS := $(if $(BPF_OBJS),$(BUILD)/bpf/vmalock.skel.h) $(PROBE_SKELS)
 BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bench/*.bpf.c))
+HELPER_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 
 LIB := $(BUILD)/libvmalock.a
 LIB_OBJS := $(call objs,$(wildcard src/*/*.c))
 
 TOOLS := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-HELPER_SRCS := $(wildcard $(foreach d,bpf cli tui vm,tests/$(d)/*.c))
+HELPER_SRCS := $(filter-out %.bpf.c,$(wildcard $(foreach d,bpf cli tui vm,tests/$(d)/*.c)))
 HELPERS := $(addprefix $(BUILD)/tests/,$(notdir $(HELPER_SRCS:.c=)))
 FAKE := $(if $(and $(wildcard tests/fixtures/fake_source.c),$(wildcard tools/vmalocktop.c)),$(BUILD)/tests/vmalocktop-fake)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
@@ -154,6 +156,9 @@ $(BUILD)/bpf/%.linked.o: $(BUILD)/bpf/probe/%.bpf.o
 $(BUILD)/bench/%.linked.o: $(BUILD)/bench/%.bpf.o
 	$(call msg,BPFLINK,$@)
 	$(Q)$(BPFTOOL) gen object $@ $<
+$(BUILD)/tests/bpf/%.linked.o: $(BUILD)/tests/bpf/%.bpf.o
+	$(call msg,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $<
 
 $(BUILD)/bpf/vmalock.skel.h: SKEL_NAME = vmalock_bpf
 $(BUILD)/%.skel.h: SKEL_NAME ?= $(notdir $*)
@@ -165,7 +170,8 @@ $(call objs,$(wildcard src/collect/*.c)): CPPFLAGS_DIR = -I$(BUILD)/bpf
 $(call objs,$(wildcard src/collect/*.c)): | $(SKELS)
 $(call objs,$(wildcard bench/*.c)): CPPFLAGS_DIR = -I$(BUILD)/bench
 $(call objs,$(wildcard bench/*.c)): | $(BENCH_SKELS)
-$(call objs,$(wildcard tests/*/*.c)): CPPFLAGS_DIR = -Itests
+$(call objs,$(wildcard tests/*/*.c)): CPPFLAGS_DIR = -Itests -I$(BUILD)/tests/bpf
+$(call objs,$(wildcard tests/bpf/*.c)): | $(HELPER_SKELS)
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	$(call msg,CC,$@)
@@ -202,7 +208,7 @@ $(BENCHES): $(BUILD)/bench/%: $(OBJ)/bench/%.o $(LIB)
 # keep what is only a step on the way
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(LIB_OBJS) $(BPF_OBJS) $(call objs,$(HELPER_SRCS) \
-	$(wildcard tools/*.c tests/unit/test_*.c tests/fixtures/*.c bench/*.c)) $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/probe/*.bpf.c bench/*.bpf.c)))
+	$(wildcard tools/*.c tests/unit/test_*.c tests/fixtures/*.c bench/*.c)) $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/probe/*.bpf.c bench/*.bpf.c tests/bpf/*.bpf.c)))
 
 # ---- with root: packages as root, the build as the user who called sudo
 
