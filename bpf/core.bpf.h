@@ -119,34 +119,37 @@ __hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, 
 /* Charges those who read-lock VMAs of @proc with @ns: a write lock of one waited for them. */
 int blame_vma_readers(struct vml_proc_key *proc, __u64 ns);
 
-/* ---- VMAs: vma.bpf.c */
+/* ---- rows of VMAs: vma_row.bpf.c */
 
 /* Finds the VMA of @address, caches it in @th and makes its row the current one. */
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address);
 /* Adds what is pending in @th to its row and to its own counts. */
 __hidden int vma_flush(struct vml_thread *th);
-enum outcome { OUTCOME_UNKNOWN, OUTCOME_ABORT, OUTCOME_RETRY };
-/*
- * Counts why the current fault of the current task fell back, from what can be
- * seen now, in the thread and in the row.  Only a known @outcome (enum outcome)
- * has exact reasons.
- */
-int vma_explain(struct vml_thread *th, __u32 outcome);
-/* The same when @cause, a VML_CAUSE(), is known. */
-int vma_reason(struct vml_thread *th, __u32 cause);
-/* True when no lookup of the current fault's VMA can have failed: nobody wrote since it began. */
-__hidden bool vma_held_still(struct vml_thread *th, struct mm_struct *mm);
-/* True when the mapping of the current fault retries by itself: vm_ops without map_pages. */
-__hidden bool vma_always_retries(struct vml_thread *th);
 /*
  * The current fault holds mmap_lock now, so the tree holds still: a VMA that was
  * not found when the fault began, because a writer was at it, is found here.
  */
 __hidden int vma_settle(struct vml_thread *th);
+/* Counts @cause, a VML_CAUSE(), for the current fault of @th. */
+int vma_reason(struct vml_thread *th, __u32 cause);
 /* A read wait of the current fault. */
 __hidden int vma_wait(struct vml_thread *th, __u64 ns);
 /* The write lock that @th waited for, for @ns, goes to the row of its VMA. */
 int vma_write_wait(struct vml_thread *th, __u64 ns);
+
+/* ---- VMAs as the kernel has them: vma.bpf.c */
+
+enum outcome { OUTCOME_UNKNOWN, OUTCOME_ABORT, OUTCOME_RETRY };
+/*
+ * Counts why the current fault of the current task fell back, from what can be
+ * seen now, in the thread and in the VMA.  Only a known @outcome (enum outcome)
+ * has exact reasons.
+ */
+int vma_explain(struct vml_thread *th, __u32 outcome);
+/* True when no lookup of the current fault's VMA can have failed: nobody wrote since it began. */
+__hidden bool vma_held_still(struct vml_thread *th, struct mm_struct *mm);
+/* True when the mapping of the current fault retries by itself: vm_ops without map_pages. */
+__hidden bool vma_always_retries(struct vml_thread *th);
 /* Readers of @vma now: refcount kernels. */
 __hidden __u32 vma_readers(__u64 vma);
 /* The VMA of @mm, at @at or soon after it, whose lock is @sem; 0: none.  @ret_readers: of the lock, now. */

@@ -17,7 +17,7 @@ struct {
 
 /*
  * The counts of a thread that may be running.  The order of reading, with the
- * order of writing in core.bpf.c and vma.bpf.c, keeps every result at or below
+ * order of writing in core.bpf.c and vma_row.bpf.c, keeps every result at or below
  * the truth: what moves is cleared before it is added, faults are read before
  * the fallbacks among them.
  *
