@@ -131,7 +131,7 @@ __hidden bool core_in_last_fault(struct task_struct *task, struct vml_thread *th
  */
 static __noinline __u8 user_fault_takes_lock(void *ctx, struct task_struct *task, struct vml_thread *th)
 {
-	int inside = compat_in_fault_handler(task, th->vma_flags, th->vma_is_file), stack;
+	int inside = compat_in_fault_handler(task, th->vma_flags, th->vma_file), stack;
 
 	/* task_numa_work() asks on the way back to user mode, too */
 	if (many_nodes && inside == 0)

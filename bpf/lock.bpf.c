@@ -238,7 +238,7 @@ __noinline int lock_follow(struct vml_thread *th, __u32 had, __u64 wait)
 	 * fault of anonymous memory.
 	 */
 	if (have_outcome && !(had & (FOR_WRITE | SUCCESS)) && had & OWN_MM &&
-	    compat_in_fault_handler(task, th->vma_flags, th->vma_is_file) != 0)
+	    compat_in_fault_handler(task, th->vma_flags, th->vma_file) != 0)
 		core_inner_exit(VML_ANON_VMA, VM_FAULT_RETRY);
 	return 0;
 }

@@ -28,15 +28,22 @@ const volatile __u32 have_rdonly_cast;
 /* ---- the walk */
 
 #define WALK_DEPTH 16 /* 65,530 mappings need 9 or 10 */
-
-struct walk {
-	__u64 entry; /* what the slot holds */
-	__u64 first, last; /* addresses of its range */
-};
+#define WALKS 3 /* while the tree changes under us */
 
 static __always_inline bool is_node(__u64 entry)
 {
 	return (entry & 3) == 2 && entry > 4096;
+}
+
+static __always_inline __u32 node_type(__u64 entry)
+{
+	return entry >> 3 & 15;
+}
+
+/* A node that was replaced points to itself: what was read of it may be torn. */
+static __always_inline bool node_is_dead(__u64 node)
+{
+	return ((__u64)AS(maple_arange_64, node)->parent & ~255ULL) == node;
 }
 
 /*
@@ -65,70 +72,35 @@ static __always_inline bool is_node(__u64 entry)
 #define SLOT_16(n) SLOT_SPLIT(n, 7, SLOT_8(n, 0), SLOT_8(n, 8))
 
 /*
- * One level down: from the node in w->entry, which ends at w->last, to the slot
- * that covers @index.  WALK_DOWN while there is more.  A global function: the
- * verifier checks it once, not once for every way that leads to a call.
+ * One level down: from the inner node @at to its child that covers @index.  False
+ * when it cannot be believed.  Inner nodes of the tree of an mm are all of one type.
  */
-__noinline int vma_walk_step(struct walk *w, __u64 index)
+__noinline int vma_walk_down(struct vml_leaf *at, __u64 index)
 {
-	__u64 node, type, end, entry = 0, first, last, node_last;
+	__u64 node, end, entry, first, last, node_last;
+	struct maple_arange_64 *n;
 
-	if (!w || !have_rdonly_cast)
-		return WALK_ERROR;
-	node = w->entry & ~255ULL;
-	type = (w->entry >> 3) & 15;
-	first = w->first;
-	last = node_last = w->last;
-	if (type == maple_arange_64) {
-		struct maple_arange_64 *n = AS(maple_arange_64, node);
-
-		end = n->meta.end;
-		SLOT_10(n);
-	} else if (type == maple_leaf_64 || type == maple_range_64) {
-		struct maple_range_64 *n = AS(maple_range_64, node);
-
-		/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
-		end = n->pivot[14] ? (n->pivot[14] == node_last ? 14 : 15)
-				   : AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
-		SLOT_16(n);
-	} else {
-		return WALK_ERROR;
-	}
-	w->entry = entry;
-	w->first = first;
-	w->last = last;
-	/* a node that was replaced points to itself: what was read may be torn */
-	if (((__u64)AS(maple_arange_64, node)->parent & ~255ULL) == node)
-		return WALK_DEAD;
-	if (type != maple_leaf_64)
-		return WALK_DOWN;
-	return !entry || (entry & 3) == 2 ? WALK_NONE : WALK_FOUND;
+	if (!at || !have_rdonly_cast || node_type(at->entry) != maple_arange_64)
+		return false;
+	node = at->entry & ~255ULL;
+	first = at->first;
+	last = node_last = at->last;
+	n = AS(maple_arange_64, node);
+	end = n->meta.end;
+	SLOT_10(n);
+	at->entry = entry;
+	at->first = first;
+	at->last = last;
+	return !node_is_dead(node);
 }
 
-static __always_inline int walk_once(__u64 mm, __u64 index, struct walk *w, struct leaf *leaf)
+int vma_read(__u64 addr, __u64 mm, struct found *f)
 {
-	int r = WALK_DOWN;
+	struct vm_area_struct *v;
 
-	w->entry = (__u64)AS(mm_struct, mm)->mm_mt.ma_root;
-	w->first = 0;
-	w->last = ~0ULL;
-	if (!is_node(w->entry))
-		return WALK_NONE;
-	for (int depth = 0; depth < WALK_DEPTH; depth++) {
-		leaf->entry = w->entry;
-		leaf->first = w->first;
-		leaf->last = w->last;
-		r = vma_walk_step(w, index);
-		if (r != WALK_DOWN)
-			break;
-	}
-	return r == WALK_DOWN ? WALK_ERROR : r;
-}
-
-__hidden bool vma_read(__u64 addr, __u64 mm, struct found *f)
-{
-	struct vm_area_struct *v = AS(vm_area_struct, addr);
-
+	if (!f || !have_rdonly_cast)
+		return false;
+	v = AS(vm_area_struct, addr);
 	f->vma = addr;
 	f->start = v->vm_start;
 	f->end = v->vm_end;
@@ -137,30 +109,58 @@ __hidden bool vma_read(__u64 addr, __u64 mm, struct found *f)
 	return (__u64)v->vm_mm == mm;
 }
 
-__noinline int vma_walk(__u64 mm, __u64 index, struct found *f)
+__noinline int vma_walk_leaf(__u64 mm, __u64 index, const struct vml_leaf *leaf, struct found *f)
 {
-	struct walk w = {};
+	__u64 node, end, entry, first, last, node_last;
+	struct maple_range_64 *n;
+
+	if (!leaf || !f || !have_rdonly_cast)
+		return WALK_ERROR;
+	node = leaf->entry & ~255ULL;
+	first = leaf->first;
+	last = node_last = leaf->last;
+	n = AS(maple_range_64, node);
+	/* ma_data_end(); meta overlays the last slot, as which the verifier would read it */
+	end = n->pivot[14];
+	if (end)
+		end = end == node_last ? 14 : 15;
+	else
+		end = AS(maple_metadata, node + bpf_core_field_offset(struct maple_range_64, meta))->end;
+	SLOT_16(n);
+	(void)first; /* of the slot: the VMA says it, and a gap is wanted for its end */
+	if (node_is_dead(node))
+		return WALK_ERROR;
+	if (!entry || (entry & 3) == 2) {
+		f->last = last;
+		return WALK_NONE;
+	}
+	return vma_read(entry, mm, f) && index >= f->start && index < f->end ? WALK_FOUND : WALK_ERROR;
+}
+
+static __always_inline int walk_once(__u64 mm, __u64 index, struct vml_leaf *at, struct found *f)
+{
+	f->last = at->last = ~0ULL;
+	at->first = 0;
+	at->entry = (__u64)AS(mm_struct, mm)->mm_mt.ma_root;
+	if (!is_node(at->entry))
+		return WALK_NONE;
+	for (int depth = 0; depth < WALK_DEPTH; depth++) {
+		if (node_type(at->entry) == maple_leaf_64)
+			return vma_walk_leaf(mm, index, at, f);
+		if (!vma_walk_down(at, index))
+			break;
+	}
+	return WALK_ERROR;
+}
+
+__noinline int vma_walk(__u64 mm, __u64 index, struct vml_leaf *leaf, struct found *f)
+{
 	int r = WALK_ERROR;
 
-	if (!f || !have_rdonly_cast)
+	if (!leaf || !f || !have_rdonly_cast)
 		return WALK_ERROR;
-	if (f->leaf.entry && index - f->leaf.first <= f->leaf.last - f->leaf.first) {
-		w.entry = f->leaf.entry;
-		w.first = f->leaf.first;
-		w.last = f->leaf.last;
-		if (vma_walk_step(&w, index) == WALK_FOUND && vma_read(w.entry, mm, f) && index >= f->start &&
-		    index < f->end)
-			return WALK_FOUND;
-	}
-	for (int i = 0; i < 3; i++) {
-		r = walk_once(mm, index, &w, &f->leaf);
-		f->last = w.last;
-		if (r == WALK_NONE || r == WALK_ERROR)
-			break;
-		if (r == WALK_FOUND && vma_read(w.entry, mm, f) && index >= f->start && index < f->end)
-			break;
-		r = WALK_ERROR; /* it changed under us: again */
-	}
+	for (int i = 0; i < WALKS && r == WALK_ERROR; i++)
+		r = walk_once(mm, index, leaf, f);
 	return r;
 }
 
@@ -302,6 +302,7 @@ static __always_inline __u32 retry_cause(struct vml_thread *th, const struct fou
 static __always_inline __u32 vma_cause(struct vml_thread *th, struct mm_struct *mm, __u32 outcome)
 {
 	__u32 seq = compat_mm_seq(mm), cause = VML_NCAUSES;
+	struct vml_leaf leaf = {};
 	struct found f = {};
 	__u64 mm_addr;
 	bool written;
@@ -313,10 +314,11 @@ static __always_inline __u32 vma_cause(struct vml_thread *th, struct mm_struct *
 	mm_addr = *(volatile __u64 *)&th->vma_mm;
 	/* still nothing there after the lookup: then it found nothing either */
 	if (th->lookup < VML_NREASONS)
-		return VML_CAUSE(th->lookup, outcome == OUTCOME_ABORT &&
-						     (!written || vma_walk(mm_addr, th->fault_addr, &f) == WALK_NONE));
+		return VML_CAUSE(th->lookup,
+				 outcome == OUTCOME_ABORT &&
+					 (!written || vma_walk(mm_addr, th->fault_addr, &leaf, &f) == WALK_NONE));
 	/* the VMA may be another one by now: split, merged */
-	switch (vma_walk(mm_addr, th->fault_addr, &f)) {
+	switch (vma_walk(mm_addr, th->fault_addr, &leaf, &f)) {
 	case WALK_FOUND:
 		break;
 	case WALK_NONE:
@@ -352,12 +354,13 @@ __hidden __u32 vma_readers(__u64 vma)
 
 __noinline __u64 vma_of_rwsem(__u64 mm, __u64 sem, __u64 at, __u32 *ret_readers)
 {
+	struct vml_leaf leaf = {};
 	struct found f = {};
 
 	if (!have_rdonly_cast || !ret_readers || !compat_vma_lock_is_rwsem())
 		return 0;
 	for (int i = 0; i < RWSEM_SEARCH; i++) {
-		int r = vma_walk(mm, at, &f);
+		int r = vma_walk(mm, at, &leaf, &f);
 
 		if (r == WALK_FOUND) {
 			if (compat_vma_rwsem(f.vma) == sem) {

@@ -15,15 +15,7 @@
 enum walk_result {
 	WALK_FOUND, /* a VMA that names the mm and covers the address */
 	WALK_NONE, /* no VMA there */
-	WALK_DEAD, /* inside vma.bpf.c: the node was replaced */
-	WALK_ERROR, /* the tree changed under three walks, or cannot be read on this kernel */
-	WALK_DOWN, /* inside vma.bpf.c: not at a leaf yet */
-};
-
-/* A leaf of the tree, and the addresses it is for: the next walk may begin there while nobody wrote. */
-struct leaf {
-	__u64 entry; /* pointer with the type in its low bits, as the tree has it; 0: none */
-	__u64 first, last;
+	WALK_ERROR, /* the tree changed meanwhile, or cannot be read on this kernel */
 };
 
 /* A VMA as it was read. */
@@ -33,16 +25,24 @@ struct found {
 	__u64 flags; /* vm_flags */
 	__u64 file; /* pointer; 0: anonymous */
 	__u64 last; /* last address of the gap when there is none */
-	struct leaf leaf; /* in: where to begin, if the address is there; out: where it ended */
 };
 
 /*
- * The VMA of @mm at @index: enum walk_result.  Begin with a @f of zeroes.  A global
- * function: the verifier checks it once, not once for every way that leads to a call.
+ * The VMA of @mm at @index: enum walk_result.  @leaf is where the walk ended, or
+ * nothing of use when no VMA was found.  Both begin as zeroes or as anything.
+ * Global functions: the verifier checks them once, not once for every call.
  */
-int vma_walk(__u64 mm, __u64 index, struct found *f);
-/* Reads what is at @addr into @f; false when it is no VMA of @mm (any more). */
-__hidden bool vma_read(__u64 addr, __u64 mm, struct found *f);
+int vma_walk(__u64 mm, __u64 index, struct vml_leaf *leaf, struct found *f);
+/*
+ * The same, from the leaf on where an earlier walk ended.  The caller knows that
+ * @index is in its range and that nobody wrote since.
+ */
+int vma_walk_leaf(__u64 mm, __u64 index, const struct vml_leaf *leaf, struct found *f);
+/*
+ * Reads what is at @addr into @f; false when it is no VMA of @mm (any more).  Global,
+ * so that the pointers in @f are numbers for the caller, who may calculate with them.
+ */
+int vma_read(__u64 addr, __u64 mm, struct found *f);
 /* Writes what @f is, but no count, to @v; learns the path of its file. */
 __hidden int vma_describe(__u64 mm, const struct found *f, struct vml_vma_value *v);
 

@@ -22,6 +22,15 @@ struct {
 	__type(value, struct vml_vma_value);
 } row_scratch SEC(".maps");
 
+/*
+ * Rows that are there and describe their VMA as it is: a mark of the key and of the
+ * description, at a place that the key alone gives, so that there is one for a row at
+ * most.  Who enters a row need not look it up then, which is a third of what a change
+ * of VMAs would cost.  The collector clears it when it removed rows.
+ */
+#define KNOWN_BITS 14
+__u64 known_rows[1 << KNOWN_BITS];
+
 /* Where counts go when the map is full; made by the loader. */
 static __always_inline struct vml_vma_value *row_of_untracked(void)
 {
@@ -51,19 +60,37 @@ static __always_inline struct vml_vma_value *row_new(const struct vml_vma_key *k
 	return bpf_map_lookup_elem(&vmas, key);
 }
 
-/* The row exists and describes the VMA as it is now.  Global, as vma_walk(). */
+/* The row exists and describes the VMA as it is now: false when there is no room.  Global, as vma_walk(). */
 __noinline int vma_row_ensure(const struct vml_vma_key *key, __u64 mm, const struct found *f, __u32 kind)
 {
 	struct vml_vma_value *v;
 
 	if (!key || !have_rdonly_cast)
-		return 0;
+		return false;
 	v = bpf_map_lookup_elem(&vmas, key);
 	if (!v)
-		row_new(key, mm, f, kind);
-	else if (f && (v->end != f->end || v->flags != f->flags || v->start != f->start || v->file_cookie != f->file))
+		return row_new(key, mm, f, kind) != NULL;
+	if (f && (v->end != f->end || v->flags != f->flags || v->start != f->start || v->file_cookie != f->file))
 		vma_describe(mm, f, v);
-	return 0;
+	return true;
+}
+
+/* Marks that differ in one word only never become the same, as the factor is odd. */
+static __always_inline __u64 mark_add(__u64 mark, __u64 word)
+{
+	return (mark ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* The same for a VMA, which most of the time is known. */
+static __always_inline void row_ensure(const struct vml_vma_key *key, __u64 mm, const struct found *f)
+{
+	__u64 mark = mark_add(mark_add(mark_add(0, key->proc.start_ns), (__u64)key->proc.exec << 32 | key->proc.pid),
+			      key->anchor);
+	__u64 *known = &known_rows[mark >> (64 - KNOWN_BITS)];
+
+	mark = mark_add(mark_add(mark_add(mark_add(mark, f->start), f->end), f->flags), f->file);
+	if (*known != mark && vma_row_ensure(key, mm, f, VML_VMA_UNKNOWN))
+		*known = mark;
 }
 
 static __always_inline __u64 found_anchor(const struct found *f)
@@ -71,97 +98,42 @@ static __always_inline __u64 found_anchor(const struct found *f)
 	return f->flags & VM_GROWSDOWN ? f->end : f->start;
 }
 
-static __always_inline void row_enter(struct vml_thread *th, __u64 mm, __u64 anchor, const struct found *f, __u32 kind)
+/* ---- leaving a row */
+
+/* The row that @th is in, or else that of the untracked; NULL: not even that. */
+static __always_inline struct vml_vma_value *row_of(struct vml_thread *th)
 {
-	if (th->row.anchor != anchor) {
-		vma_flush(th);
-		th->row.anchor = anchor;
-		barrier_memory();
-	}
-	vma_row_ensure(&th->row, mm, f, kind);
+	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, &th->row);
+
+	if (likely(v))
+		return v;
+	v = row_new(&th->row, 0, NULL, VML_VMA_UNKNOWN);
+	if (v)
+		return v;
+	core_lose(VML_LOSS_VMA_MAP_FULL);
+	return row_of_untracked();
 }
 
-__hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
+static __always_inline void counts_add(struct vml_counts *to, const struct vml_counts *c)
 {
-	struct found f = {};
-	__u64 mm_addr;
-	__u32 seq;
-	int r;
-
-	if (th->leaf && th->vma_mm == (__u64)mm && compat_cache_holds(mm, th->vma_seq)) {
-		f.leaf.entry = th->leaf;
-		f.leaf.first = th->leaf_first;
-		f.leaf.last = th->leaf_last;
-	}
-	th->leaf = 0;
-	th->vma_len = 0;
-	th->vma = 0;
-	th->vma_is_file = 0;
-	th->lookup = VML_NREASONS;
-	seq = compat_mm_seq(mm);
-	th->vma_seq = seq;
-	th->vma_mm = (__u64)mm;
-	if (!have_rdonly_cast)
-		return 0;
-	/* read back, because a global function takes a number, and mm is a pointer to the verifier */
-	mm_addr = *(volatile __u64 *)&th->vma_mm;
-	r = vma_walk(mm_addr, address, &f);
-	if (r == WALK_FOUND) {
-		th->vma = f.vma;
-		th->vma_flags = f.flags;
-		th->vma_is_file = f.file != 0;
-		row_enter(th, mm_addr, found_anchor(&f), &f, VML_VMA_UNKNOWN);
-		barrier_memory();
-		if (!compat_mm_writer(mm, seq) && compat_mm_seq(mm) == seq) {
-			th->vma_start = f.start;
-			th->vma_len = f.end - f.start;
-			th->leaf = f.leaf.entry;
-			th->leaf_first = f.leaf.first;
-			th->leaf_last = f.leaf.last;
-		}
-		return 0;
-	}
-	if (r == WALK_NONE) {
-		th->lookup = VML_NO_VMA;
-		/* the next VMA above may be a stack that grows down to here */
-		if (f.last != ~0ULL && vma_walk(mm_addr, f.last + 1, &f) == WALK_FOUND && f.start > address &&
-		    f.flags & VM_GROWSDOWN) {
-			th->lookup = VML_STACK_GROWTH;
-			row_enter(th, mm_addr, f.end, &f, VML_VMA_STACK);
-			return 0;
-		}
-		row_enter(th, mm_addr, VML_ANCHOR_NONE, NULL, VML_VMA_NONE);
-		return 0;
-	}
-	row_enter(th, mm_addr, VML_ANCHOR_UNKNOWN, NULL, VML_VMA_UNKNOWN);
-	return 0;
-}
-
-__hidden int vma_settle(struct vml_thread *th)
-{
-	struct found f = {};
-	__u64 mm_addr;
-	int r;
-
-	if (likely(th->row.anchor != VML_ANCHOR_UNKNOWN) || th->pending.faults_user + th->pending.faults_kernel != 1)
-		return 0;
-	mm_addr = *(volatile __u64 *)&th->vma_mm;
-	r = vma_walk(mm_addr, th->fault_addr, &f);
-	if (r == WALK_FOUND) {
-		th->row.anchor = found_anchor(&f);
-		vma_row_ensure(&th->row, mm_addr, &f, VML_VMA_UNKNOWN);
-	} else if (r == WALK_NONE) {
-		th->row.anchor = VML_ANCHOR_NONE;
-		vma_row_ensure(&th->row, mm_addr, NULL, VML_VMA_NONE);
-	}
-	return 0;
+	core_atomic_add(&to->fallbacks, c->fallbacks);
+	core_atomic_add(&to->aborts, c->aborts);
+	core_atomic_add(&to->retries, c->retries);
+	core_atomic_add(&to->bypasses, c->bypasses);
+	core_atomic_add(&to->misses, c->misses);
+	core_atomic_add(&to->faults_kernel, c->faults_kernel);
 }
 
 /* All that is not a user fault; most of the time there is nothing of it. */
-static __always_inline bool flush_others(struct vml_thread *th, const struct vml_counts *c)
+static __always_inline __u64 others(const struct vml_counts *c)
 {
-	if (!(c->faults_kernel | c->fallbacks | c->aborts | c->retries | c->bypasses | c->misses))
-		return false;
+	return c->faults_kernel | c->fallbacks | c->aborts | c->retries | c->bypasses | c->misses;
+}
+
+static __always_inline void flush_others(struct vml_thread *th, struct vml_vma_value *v)
+{
+	struct vml_counts c = th->pending;
+
 	th->pending.faults_kernel = 0;
 	th->pending.fallbacks = 0;
 	th->pending.aborts = 0;
@@ -169,54 +141,139 @@ static __always_inline bool flush_others(struct vml_thread *th, const struct vml
 	th->pending.bypasses = 0;
 	th->pending.misses = 0;
 	barrier_memory(); /* see struct vml_thread: a reader must not see a fault twice */
-	th->count.fallbacks += c->fallbacks;
-	th->count.aborts += c->aborts;
-	th->count.retries += c->retries;
-	th->count.bypasses += c->bypasses;
-	th->count.misses += c->misses;
+	th->count.fallbacks += c.fallbacks;
+	th->count.aborts += c.aborts;
+	th->count.retries += c.retries;
+	th->count.bypasses += c.bypasses;
+	th->count.misses += c.misses;
 	barrier_memory(); /* and never faults without the fallbacks among them */
-	th->count.faults_kernel += c->faults_kernel;
-	return true;
+	th->count.faults_kernel += c.faults_kernel;
+	if (v)
+		counts_add(&v->count, &c);
 }
 
 __hidden int vma_flush(struct vml_thread *th)
 {
-	struct vml_counts c = th->pending;
+	__u64 faults_user = th->pending.faults_user;
+	bool more = others(&th->pending);
 	struct vml_vma_value *v;
-	bool others;
 
-	if (!(c.faults_user | c.faults_kernel | c.fallbacks | c.aborts | c.retries | c.bypasses | c.misses))
+	if (!faults_user && !more)
 		return 0;
+	if (th->row.anchor == VML_ANCHOR_UNKNOWN)
+		core_lose(VML_LOSS_WALK_FAILED);
+	v = row_of(th);
 	th->flushes++;
 	barrier_memory();
 	th->pending.faults_user = 0;
 	barrier_memory();
-	others = flush_others(th, &c);
+	if (more)
+		flush_others(th, v);
 	barrier_memory();
-	th->count.faults_user += c.faults_user;
+	th->count.faults_user += faults_user;
 	barrier_memory();
 	th->flushes++;
-	if (th->row.anchor == VML_ANCHOR_UNKNOWN)
-		core_lose(VML_LOSS_WALK_FAILED);
-	v = bpf_map_lookup_elem(&vmas, &th->row);
-	if (!v)
-		v = row_new(&th->row, 0, NULL, VML_VMA_UNKNOWN);
-	if (!v) {
-		core_lose(VML_LOSS_VMA_MAP_FULL);
-		v = row_of_untracked();
-		if (!v)
-			return 0;
+	if (v)
+		core_atomic_add(&v->count.faults_user, faults_user);
+	return 0;
+}
+
+/* ---- entering a row */
+
+static __always_inline void row_change(struct vml_thread *th, __u64 anchor)
+{
+	if (th->row.anchor == anchor)
+		return;
+	vma_flush(th);
+	th->row.anchor = anchor;
+	barrier_memory();
+}
+
+static __always_inline void row_enter(struct vml_thread *th, __u64 mm, const struct found *f)
+{
+	row_change(th, found_anchor(f));
+	row_ensure(&th->row, mm, f);
+}
+
+/* No VMA: @kind says why. */
+static __always_inline void row_enter_none(struct vml_thread *th, __u64 anchor, __u32 kind)
+{
+	row_change(th, anchor);
+	vma_row_ensure(&th->row, 0, NULL, kind);
+}
+
+__hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
+{
+	__u32 seq = compat_mm_seq(mm);
+	struct found f = {};
+	int r = WALK_ERROR;
+	__u64 mm_addr;
+
+	if (th->vma_mm != (__u64)mm || !compat_cache_holds(mm, th->vma_seq))
+		th->leaf.entry = 0;
+	th->vma_len = 0;
+	th->vma_seq = seq;
+	th->vma_mm = (__u64)mm;
+	th->lookup = VML_NREASONS;
+	if (!have_rdonly_cast)
+		return 0;
+	/* read back, because a global function takes a number, and mm is a pointer to the verifier */
+	mm_addr = *(volatile __u64 *)&th->vma_mm;
+	if (th->leaf.entry && address - th->leaf.first <= th->leaf.last - th->leaf.first)
+		r = vma_walk_leaf(mm_addr, address, &th->leaf, &f);
+	if (r != WALK_FOUND)
+		r = vma_walk(mm_addr, address, &th->leaf, &f);
+	if (r == WALK_FOUND) {
+		th->vma = f.vma;
+		th->vma_flags = f.flags;
+		th->vma_file = f.file;
+		row_enter(th, mm_addr, &f);
+		barrier_memory();
+		if (!compat_mm_writer(mm, seq) && compat_mm_seq(mm) == seq) {
+			th->vma_start = f.start;
+			th->vma_len = f.end - f.start;
+		} else {
+			th->leaf.entry = 0;
+		}
+		return 0;
 	}
-	if (others) {
-		core_atomic_add(&v->count.fallbacks, c.fallbacks);
-		core_atomic_add(&v->count.aborts, c.aborts);
-		core_atomic_add(&v->count.retries, c.retries);
-		core_atomic_add(&v->count.bypasses, c.bypasses);
-		core_atomic_add(&v->count.misses, c.misses);
+	th->vma = 0;
+	th->vma_file = 0;
+	if (r == WALK_NONE) {
+		th->lookup = VML_NO_VMA;
+		/* the next VMA above may be a stack that grows down to here */
+		if (f.last != ~0ULL && vma_walk(mm_addr, f.last + 1, &th->leaf, &f) == WALK_FOUND &&
+		    f.start > address && f.flags & VM_GROWSDOWN) {
+			th->lookup = VML_STACK_GROWTH;
+			row_enter(th, mm_addr, &f);
+		} else {
+			row_enter_none(th, VML_ANCHOR_NONE, VML_VMA_NONE);
+		}
+	} else {
+		row_enter_none(th, VML_ANCHOR_UNKNOWN, VML_VMA_UNKNOWN);
 	}
-	core_atomic_add(&v->count.faults_user, c.faults_user);
-	if (others)
-		core_atomic_add(&v->count.faults_kernel, c.faults_kernel);
+	th->leaf.entry = 0;
+	return 0;
+}
+
+__hidden int vma_settle(struct vml_thread *th)
+{
+	struct vml_leaf leaf = {};
+	struct found f = {};
+	__u64 mm_addr;
+	int r;
+
+	if (likely(th->row.anchor != VML_ANCHOR_UNKNOWN) || th->pending.faults_user + th->pending.faults_kernel != 1)
+		return 0;
+	mm_addr = *(volatile __u64 *)&th->vma_mm;
+	r = vma_walk(mm_addr, th->fault_addr, &leaf, &f);
+	if (r == WALK_FOUND) {
+		th->row.anchor = found_anchor(&f);
+		row_ensure(&th->row, mm_addr, &f);
+	} else if (r == WALK_NONE) {
+		th->row.anchor = VML_ANCHOR_NONE;
+		vma_row_ensure(&th->row, 0, NULL, VML_VMA_NONE);
+	}
 	return 0;
 }
 
@@ -284,6 +341,6 @@ __noinline int vma_write_wait(struct vml_thread *th, __u64 ns)
 		return 0;
 	key = th->row;
 	key.anchor = found_anchor(&f);
-	vma_row_ensure(&key, mm, &f, VML_VMA_UNKNOWN);
+	row_ensure(&key, mm, &f);
 	return row_add_write_wait(&key, ns, th->write_found);
 }

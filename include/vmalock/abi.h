@@ -278,6 +278,12 @@ struct vml_slot {
 	__u8 pad[5];
 };
 
+/* A node of the tree of VMAs, and what it is for: most often another VMA is in it, too. */
+struct vml_leaf {
+	__u64 entry; /* pointer with the type in its low bits, as the tree has it; 0: not known */
+	__u64 first, last; /* addresses */
+};
+
 /* The ledger of one mm.  Key: its address, as long as it lives. */
 struct vml_mm {
 	struct bpf_spin_lock lock;
@@ -387,9 +393,9 @@ struct vml_thread {
 	__u32 tid; /* another thread than the first it takes the first one's identity */
 	__u32 folded; /* it is exiting, and its numbers are in the process row */
 	__u64 vma; /* pointer to the VMA of the last fault; 0: none */
-	__u64 leaf, leaf_first, leaf_last; /* the node of the tree it is in, its range; 0: not known; as vma_len */
+	struct vml_leaf leaf; /* of the tree, which it is in; valid as vma_start */
 	__u64 vma_flags;
-	__u32 vma_is_file;
+	__u64 vma_file; /* pointer; 0: none */
 	__u32 lookup; /* enum vml_reason when the fault found no VMA, else VML_NREASONS */
 	__u32 trylock_failed; /* __vmf_anon_prepare gave up in this fault (tracepoint) */
 	__u32 lock_started; /* a start_locking was seen: later events have a record */

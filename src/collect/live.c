@@ -372,13 +372,15 @@ static void retire_blocker(struct live *l, struct item *e)
 
 static int retire(struct live *l)
 {
-	uint32_t idle = l->t.vmas.n > l->max_vmas / 4 * 3 ? IDLE_PASSES : 0;
+	uint32_t vmas = l->t.vmas.n, idle = vmas > l->max_vmas / 4 * 3 ? IDLE_PASSES : 0;
 	int err;
 
 	/* blockers and VMAs first: they ask for their thread and process */
 	err = sweep(l, &l->t.blockers, find_dead_blocker, 0, retire_blocker);
 	if (!err)
 		err = sweep(l, &l->t.vmas, find_dead_vma, idle, retire_vma);
+	if (l->t.vmas.n < vmas) /* the core must not believe that they are still there */
+		memset(l->session.skel->bss->known_rows, 0, sizeof(l->session.skel->bss->known_rows));
 	if (!err)
 		err = sweep(l, &l->t.threads, find_dead_thread, 0, NULL);
 	if (!err)
