@@ -28,6 +28,7 @@ static __always_inline void read_counts(struct task_struct *task, struct vml_thr
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 	__u32 fault, flushes = READ_ONCE(th->flushes);
+	bool in_flight;
 
 	barrier_memory();
 	r->count.faults_user = READ_ONCE(th->count.faults_user);
@@ -42,6 +43,11 @@ static __always_inline void read_counts(struct task_struct *task, struct vml_thr
 	r->pending.faults_user = READ_ONCE(th->pending.faults_user);
 	r->pending.faults_kernel = READ_ONCE(th->pending.faults_kernel);
 	fault = VML_FAULT_STATE(READ_ONCE(th->fault));
+	barrier_memory();
+	/* before the outcomes: a fault that is over now has its outcome there */
+	in_flight = fault == VML_FAULT_USER && compat_entry(regs) == VML_NO_SYSCALL &&
+		    compat_ip(regs) == READ_ONCE(th->fault_ip);
+	barrier_memory();
 	r->pending.fallbacks = READ_ONCE(th->pending.fallbacks);
 	r->pending.aborts = READ_ONCE(th->pending.aborts);
 	r->pending.retries = READ_ONCE(th->pending.retries);
@@ -56,8 +62,7 @@ static __always_inline void read_counts(struct task_struct *task, struct vml_thr
 	/* pending may be of another row than was read, or vma_settle() may yet find its row */
 	if (READ_ONCE(th->row.anchor) != r->row.anchor || r->row.anchor == VML_ANCHOR_UNKNOWN)
 		r->row.anchor = 0;
-	if (fault == VML_FAULT_USER && r->pending.faults_user && compat_entry(regs) == VML_NO_SYSCALL &&
-	    compat_ip(regs) == READ_ONCE(th->fault_ip))
+	if (in_flight && r->pending.faults_user)
 		r->pending.faults_user--;
 	else if (fault == VML_FAULT_KERNEL && r->pending.faults_kernel)
 		r->pending.faults_kernel--;
