@@ -8,6 +8,7 @@
  *	hooks.c    every program: what it shows, and attaching it
  *	maps.c     reading maps and the iterator  table.c    rows that only grow
  *	callsite.c where a kernel function calls    kallsyms.c addresses of functions
+ *	linkinfo.c what kprobes skipped
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
  *	live.c     the source: one pass            missed.c  threads whose end was not seen
  *	blame.c    ledgers, blockers, stalls       doing.c   what a holder does, in words
@@ -99,7 +100,10 @@ int session_open(struct session *s, const struct vml_live_options *o, char error
 void session_close(struct session *s);
 /* What the faults are begun by when no tracepoint does it: the handler (fentry, kprobe). */
 bool session_faults_by_handler(const struct session *s);
-/* Recursion misses of each program: @each(name, count). */
+/*
+ * Runs of each program that the kernel skipped: @each(name, count).  Not of those for
+ * which it does not tell all of them.
+ */
 int session_misses(const struct session *s, void (*each)(void *arg, const char *program, uint64_t n), void *arg);
 
 /* ---- hooks.c */
@@ -111,6 +115,11 @@ bool hooks_drop(struct session *s, const char *name, int err);
 /* Attaches what was loaded. -EOPNOTSUPP when nothing is left of the backend. */
 int hooks_attach(struct session *s);
 void hooks_detach(struct session *s);
+/*
+ * Adds to @n what the kprobe of the program called @name skipped by itself; nothing for
+ * programs without one.  False: it is not known.
+ */
+bool hooks_add_missed(const struct session *s, const char *name, uint64_t *n);
 /* Software events so far less runs of the program on them: those that perf did not hand over. */
 int64_t hooks_perf_skipped(const struct session *s);
 
@@ -332,6 +341,11 @@ void self_read(struct vml_self *s);
  * than one; or why kallsyms or the text of the kernel cannot be read.
  */
 int callsite_find(const char *function, const char *callee, uint64_t *ret_offset);
+
+/* ---- linkinfo.c */
+
+/* Runs that the kprobe behind @link skipped. -EOPNOTSUPP: not a kprobe, or Linux before 6.7. */
+int link_missed(const struct bpf_link *link, uint64_t *ret);
 
 /* ---- kallsyms.c */
 

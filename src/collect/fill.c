@@ -343,7 +343,8 @@ static void add_miss(void *arg, const char *program, uint64_t n)
 		m->err = -ENOMEM;
 	else if (m->s->nloss < m->room)
 		m->s->loss[m->s->nloss++] =
-			(struct vml_loss){ copy, "Events skipped because the program was running on that CPU.", n };
+			(struct vml_loss){ copy, "Events skipped because a program or kprobe was running on that CPU.",
+					   n };
 }
 
 static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS],

@@ -92,6 +92,11 @@ static const struct hook {
 #define NHOOKS (sizeof(hooks) / sizeof(hooks[0]))
 _Static_assert(NHOOKS <= HOOKS_MAX, "room in struct session");
 
+static bool is_probe(const struct hook *h)
+{
+	return h->kind == KPROBE || h->kind == KRETPROBE || h->kind == CALL;
+}
+
 static bool of_backend(const struct hook *h, enum backend b)
 {
 	switch (h->kind) {
@@ -325,6 +330,24 @@ void hooks_detach(struct session *s)
 	s->perf = NULL;
 	s->nperf = 0;
 	memset(s->link, 0, sizeof(s->link));
+}
+
+/*
+ * Before 6.7 the kernel counts neither these nor, for programs of kprobes, recursion
+ * misses: the whole number is not known then.
+ */
+bool hooks_add_missed(const struct session *s, const char *name, uint64_t *n)
+{
+	uint64_t missed;
+
+	for (size_t i = 0; i < NHOOKS; i++) {
+		if (strcmp(hooks[i].program, name) || !is_probe(&hooks[i]))
+			continue;
+		if (!s->link[i] || link_missed(s->link[i], &missed))
+			return false;
+		*n += missed;
+	}
+	return true;
 }
 
 int64_t hooks_perf_skipped(const struct session *s)

@@ -269,12 +269,15 @@ int session_misses(const struct session *s, void (*each)(void *arg, const char *
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 		int fd = bpf_program__fd(p);
+		uint64_t n;
 
 		if (fd < 0)
 			continue; /* not loaded: it shows nothing and misses nothing */
 		if (bpf_obj_get_info_by_fd(fd, &info, &len))
 			return -errno;
-		each(arg, bpf_program__name(p), info.recursion_misses);
+		n = info.recursion_misses;
+		if (hooks_add_missed(s, bpf_program__name(p), &n))
+			each(arg, bpf_program__name(p), n);
 	}
 	return 0;
 }

@@ -82,6 +82,7 @@ static bool spoils(const char *cause)
 {
 	static const char *const prefix[] = { "recursion_misses_fentry_",
 					      "recursion_misses_kprobe_",
+					      "recursion_misses_kretprobe_",
 					      "recursion_misses_tp_page_fault",
 					      "recursion_misses_tp_mmap_lock_acquire_returned",
 					      "return_unseen",

@@ -20,6 +20,7 @@ static void losses_that_spoil_it(void **state)
 {
 	static const char *const spoils[] = { "recursion_misses_fentry_lock_mm_and_find_vma",
 					      "recursion_misses_kprobe_lock_vma_under_rcu",
+					      "recursion_misses_kretprobe_handle_userfault",
 					      "recursion_misses_tp_page_fault_user",
 					      "recursion_misses_tp_page_fault_kernel",
 					      "return_unseen",

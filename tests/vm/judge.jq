@@ -73,6 +73,14 @@ def foreign:
 	select(.self.foreign_mmap_locks != null)
 	| differ("\(.time) self.foreign_mmap_locks"; .self.foreign_mmap_locks; 0);
 
+# Since Linux 6.7 the kernel tells what a kprobe skipped.  Before that there is no number, not 0.
+def kprobes_tell: [$lines[0].kernel | scan("[0-9]+") | tonumber][:2] >= [6, 7];
+def of_kprobes: startswith("recursion_misses_kprobe_") or startswith("recursion_misses_kretprobe_");
+def skipped_by_kprobes:
+	select($lines[0].backend.name == "kprobe")
+	| any($lines[0].loss | keys[]; of_kprobes) as $told
+	| verdict("it says what kprobes skipped, where the kernel does"; differ("told"; $told; kprobes_tell));
+
 # ---- one load
 
 # A parent that forks write-protects its own memory while it measures itself.
@@ -124,6 +132,14 @@ def reason_checked($name; $window):
 			else select($count + $unseen < $load.provoked) | "faults with it: \($count), not at least \($load.provoked)" end)
 	  end;
 
+# A return is not seen when its kretprobe had no room for it: the kernel counts that too.
+def returns_checked($name; $window):
+	losses($window; . == "return_unseen") as $unseen
+	| select($unseen > 0 and $lines[0].backend.name == "kprobe" and kprobes_tell)
+	| losses($window; startswith("recursion_misses_kretprobe_")) as $skipped
+	| verdict("\($name): returns that were not seen";
+		select($unseen > $skipped) | "\($unseen), and kretprobes skipped only \($skipped)");
+
 def kernel_counted:
 	.before.vmstat as $before
 	| .after.vmstat | with_entries(select(.key | startswith("vma_lock_")) | .value -= $before[.key]);
@@ -162,7 +178,8 @@ def load_checked:
 		| if $window == [] then verdict($name; "no line of vmalocktop between \(.before.time) and \(.after.time)")
 		  else
 			verdict("\($name): a quiet moment before and after"; select(.before.quiet and .after.quiet | not) | "there was none"),
-			faults_checked($name; $window), reason_checked($name; $window), kernel_checked($name; $window)
+			faults_checked($name; $window), reason_checked($name; $window),
+			returns_checked($name; $window), kernel_checked($name; $window)
 		  end
 	  end;
 
@@ -201,6 +218,7 @@ def summed:
 			verdict("vmalocktop ends well"; select($tops[0].status | IN(0, 143) | not) | "exit status \($tops[0].status): \($tops[0].said)"),
 			verdict("it is that backend"; $lines[0].backend | differ("backend"; .name; $backend), differ("detail"; .detail; $detail)),
 			verdict("it sees what it is for"; expected($backend; $detail)[] | select(capabilities[.] != true)),
+			skipped_by_kprobes,
 			verdict("sums in every line"; identities_of_lines, ($lines[] | line_identities)),
 			verdict("no mmap_lock of another process taken"; $lines[] | foreign),
 			($runs[] | load_checked)
