@@ -9,7 +9,8 @@
 #
 # Result: {backend, detail, state, said, capabilities, checks: [{name, verdict, why}], loads},
 # where verdict is "ok", "FAIL" or "skip", and loads what compare.jq and the tables need:
-# [{load, scenario, quiet, totals, reasons: [{reason, certainty, count}], loss, unseen, provoked}].
+# [{load, scenario, quiet, totals, reasons: [{reason, certainty, count}], loss, unseen, provoked}];
+# left_out: [{load, said}] of those that said why they cannot be made there.
 
 # What each backend is for; where the kernel has no per-VMA lock only the first.
 def expected($backend; $detail):
@@ -170,7 +171,8 @@ def window: .before.time as $from | .after.time as $to | [$lines[] | select(.tim
 
 def load_checked:
 	.load as $name
-	| if .status == 4 then skip($name; .said)
+	| if $name | startswith("never-") then verdict($name; select(.status != 4 or .said == "") | "exit status \(.status): \(.said)")
+	  elif .status == 4 then skip($name; .said)
 	  elif .status != 0 or .out == null then verdict($name; "exit status \(.status): \(.said)")
 	  else
 		.out
@@ -203,7 +205,11 @@ def summed:
 			reason: $load.reason, exact: $load.exact, count: $load.provoked,
 			# who is killed is a child
 			seen: [[$window[].reasons[]? | select(.reason == $load.reason and (.pid == $load.pid or $load.reason == "killed"))]
-				| group_by(.certainty)[] | {certainty: .[0].certainty, count: total(.[].count)}]
+				| group_by(.certainty)[] | {certainty: .[0].certainty, count: total(.[].count)}],
+			# where a wait may have had another reason
+			other: (if $load.exact then [] else
+				[[$window[].reasons[]? | select(.pid == $load.pid and (.reason | IN($load.also, "raced")))]
+				| group_by(.reason)[] | {reason: .[0].reason, count: total(.[].count)}] end)
 		  }}
 	  else {} end;
 
@@ -223,7 +229,8 @@ def summed:
 			verdict("no mmap_lock of another process taken"; $lines[] | foreign),
 			($runs[] | load_checked)
 		],
-		loads: [$runs[] | summed]
+		loads: [$runs[] | summed],
+		left_out: [$runs[] | select(.status == 4) | {load, said}]
 	}
   elif $must | split(",") | index($backend) then
 	{state: "failed", checks: [verdict("vmalocktop"; "exit status \($tops[0].status): \($tops[0].said)")]}

@@ -6,20 +6,33 @@ def row: "| " + join(" | ") + " |";
 def title: "\(.release) \(.machine)" + if .lockdown != "none" then ", lockdown=\(.lockdown)" else "" end
 	+ if .vma_lock_stats then " (oracle)" else "" end;
 
-# The most detailed session of each backend that worked.
-def best: map(select(.state == "works")) | group_by(.backend) | map(sort_by(.detail == "exact") | last)
+# The most detailed session of each backend that worked, of those that saw the same run.
+def best: (.[0].group) as $group | map(select(.state == "works" and .group == $group)) | group_by(.backend) | map(sort_by(.detail == "exact") | last)
 	| sort_by({tracepoint: 0, fentry: 1, kprobe: 2}[.backend]);
 
 def provoked: if .exact then "\(.count)" else "≥ \(.count)" end;
-def seen: if .seen == [] then "0" else [.seen[] | "\(.count) \(.certainty)"] | join(", ") end;
+def seen:
+	(if .seen == [] then "0" else [.seen[] | "\(.count) \(.certainty)"] | join(", ") end)
+	+ if (.other // []) == [] then "" else "; " + ([.other[] | "\(.reason) \(.count)"] | join(", ")) end;
 
-.[] | select(.release) | . as $kernel
-| (.sessions | best) as $sessions
-| ([$sessions[].loads[] | select(.provoked) | .load] | unique) as $loads
-| select($loads != [])
-| "", "### \($kernel | title)", "",
-  (["reason", "provoked", ($sessions[] | "`\(.backend)`")] | row), (["---", "--:", ($sessions[] | "--:")] | row),
-  ($loads[] as $load
+# What said why it cannot be made, by the beginning of its name.
+def left_out($kind): [.sessions[].left_out[]? | select(.load | startswith($kind))
+	| {reason: (.load | ltrimstr($kind)), why: (.said | sub("^.*?: "; "") | sub("[. ]*$"; ""))}] | unique;
+
+# Provoked, or why not.
+def rows($sessions):
+	([$sessions[].loads[] | select(.provoked) | .load] | unique[]) as $load
 	| [$sessions[] | first(.loads[] | select(.load == $load) | .provoked) // null] as $p
 	| ([$p[] | select(.)] | first) as $one
-	| [$one.reason, ($one | provoked), ($p[] | if . then seen else "-" end)] | row)
+	| [$one.reason, ($one | provoked), ($p[] | if . then seen else "-" end)] | row;
+
+[.[] | select(.release)] as $ran
+| ([$ran[] | left_out("never-")[]] | unique | select(. != [])
+	| "", "Never provoked:", "", (.[] | "- `\(.reason)`: \(.why).")),
+($ran[] | . as $kernel
+| (.sessions | best) as $sessions
+| select(any($sessions[]; .capabilities.per_vma_lock) and any($sessions[].loads[]; .provoked))
+| "", "### \($kernel | title)", "",
+  (["reason", "provoked", ($sessions[] | "`\(.backend)`")] | row), (["---", "--:", ($sessions[] | "--:")] | row),
+  rows($sessions),
+  (left_out("reason-") | select(. != []) | "", "Not here: " + (map("`\(.reason)` (\(.why))") | join(", ")) + "."))
