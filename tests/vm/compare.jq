@@ -34,22 +34,27 @@ def class($ref):
 		untold: (.totals | untold), $differ, equal: ($differ == {}), loss: lost_by($ref), reasons: reasons_differ($ref)
 	  };
 
+def beyond($ref; $key; $unseen):
+	(.totals[$key] - $ref.totals[$key]) as $more
+	| select($more | fabs > $unseen) | "\($key): \($more) more (\($unseen) unseen)";
+
 # A session of the other exact backends counts the same, but for what programs that did
 # not run could not see, and what the default detail does not tell.
 def equal($ref):
 	(.unseen + $ref.unseen) as $unseen | (.totals | untold) as $untold
-	| differ($ref) | to_entries[]
-	| select(.value > $unseen or -.value > $unseen + (if .key | IN("aborts", "retries") then $untold else 0 end))
-	| "\(.key): \(.value) more (\($unseen) unseen, \($untold) not told)";
+	| beyond($ref; "faults"; .unseen_faults + $ref.unseen_faults),
+	  # who is killed in a fault retries and asks for no lock
+	  beyond($ref; "fallbacks"; if .load == "reason-killed" then $unseen else .unseen_fallbacks + $ref.unseen_fallbacks end),
+	  (differ($ref) | to_entries[]
+		| select(.value > $unseen or -.value > $unseen + (if .key | IN("aborts", "retries") then $untold else 0 end))
+		| "\(.key): \(.value) more (\($unseen) unseen, \($untold) not told)");
 
 # Fallbacks that the tracepoint backend infers need no further bound: on kernels that do
 # not preempt (6.12 to 6.18) they were equal to the unit in every load, and on others
 # (7.0, 7.3, the oracles) never further away than what both counted as unseen.
 def inferred($ref):
-	(.unseen + $ref.unseen) as $unseen
-	| (.totals.fallbacks - $ref.totals.fallbacks) as $more
-	| select($more | fabs > $unseen)
-	| "fallbacks: \(.totals.fallbacks), not \($ref.totals.fallbacks) (\($unseen) unseen)";
+	beyond($ref; "faults"; .unseen_faults + $ref.unseen_faults),
+	beyond($ref; "fallbacks"; .unseen + $ref.unseen);
 
 [.[] | select(.state == "works")] as $works
 | ([$works[] | select(session == "fentry:exact")] + [$works[] | select(session == "kprobe:exact")] | first) as $ref

@@ -19,12 +19,16 @@ def agreement($ref):
 		+ if .unseen > 0 then " (\(.unseen) events unseen)" elif .untold > 0 then " (\(.untold) not told)" else "" end] | join(", ")) else "" end + ".";
 
 .[] | select(.release) | . as $kernel
-| .compared[] | select(.reference) | .reference as $ref
-| "", "### \($kernel | title)", "",
-  ([.classes[] | select(.of | startswith("tracepoint"))] | select(. != [])
-	| (["load", "`\($ref)`", "`\(.[0].of)`", "deviation", "by reason"] | row), (["---", "--:", "--:", "--:", "---"] | row),
-	  (.[] | .reference as $of | (.fallbacks - $of) as $more
-		| [.load, $of, .fallbacks, ($more | percent($of)),
-			if $more == 0 then "" else (.reasons | list) + (if .unseen > 0 then "; \(.loss | losses)" else "" end) end]
-		| map(tostring) | row)),
-  "", ([.classes[] | select(.of | startswith("tracepoint") | not)] | agreement($ref))
+| [.compared[] | select(.classes != [])]
+| select(. != [])
+| "", "### \($kernel | title)",
+  (.[] | .reference as $ref
+	| "",
+	  ([.classes[] | select(.of | startswith("tracepoint"))] | select(. != [])
+		| (["load", "`\($ref)`", "`\(.[0].of)`", "deviation", "by reason"] | row), (["---", "--:", "--:", "--:", "---"] | row),
+		  (.[] | .reference as $of | (.fallbacks - $of) as $more
+			| [.load, $of, .fallbacks, ($more | percent($of)),
+				if $more == 0 then "" else (.reasons | list) + (if .unseen > 0 then "; \(.loss | losses)" else "" end) end]
+			| map(tostring) | row), ""),
+	  ((.group | split("+") | length) as $n | [.classes[] | select(.of | startswith("tracepoint") | not)]
+		| (if $n == 2 then "By themselves " else "" end) + agreement($ref), ""))

@@ -41,6 +41,12 @@ def excuse:
 	IN("kernel_fault_unserved", "fault_unseen", "return_unseen", "stack_failed", "page_fault_events_skipped")
 	or (skipped and (test("mas_walk|vma_start_write|contention|sched_process|iter_tasks|mmap_lock_acquire|mmap_lock_released") | not)
 		and (($session | startswith("tracepoint")) or (test("mmap_lock") | not)));
+# Every fault that falls back enters lock_mm_and_find_vma (but one that is killed): a session
+# that counts fallbacks there lost no more of them than runs of that program, or the fault itself.
+def excuse_fault: startswith("recursion_misses_tp_page_fault") or . == "page_fault_events_skipped"
+	or ($lines[0].host.machine == "aarch64" and skipped and test("handle_mm_fault|lock_vma_under_rcu|lock_mm_and_find_vma"));
+def excuse_fallback: excuse_fault or . == "fault_unseen" or . == "kernel_fault_unserved"
+	or (skipped and test("lock_mm_and_find_vma"));
 def losses($lines; key): total($lines[].loss | to_entries[] | select(.key | key) | .value);
 def unseen($lines): losses($lines; excuse);
 # Nothing is called exact there.
@@ -197,7 +203,7 @@ def summed:
 		reasons: [[$window[].reasons[]?] | group_by([.reason, .certainty])[]
 			| {reason: .[0].reason, certainty: .[0].certainty, count: total(.[].count)}],
 		loss: (reduce ($window[].loss | to_entries[] | select(.value > 0)) as $e ({}; .[$e.key] += $e.value)),
-		unseen: unseen($window)
+		unseen: unseen($window), unseen_faults: losses($window; excuse_fault), unseen_fallbacks: losses($window; excuse_fallback)
 	  }
 	+ if .load.scenario == "reason" then
 		.load as $load

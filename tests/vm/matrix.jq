@@ -18,7 +18,7 @@ def row: "| " + join(" | ") + " |";
 def count($verdict): [.checks[] | select(.verdict == $verdict)] | length;
 def short: capture("^(?<v>[0-9]+\\.[0-9]+)").v;
 
-# The most detailed session of each backend.
+# The most detailed session of each backend, where the fewest observed.
 def best: group_by(.backend) | map(sort_by(.detail == "exact") | last);
 
 def kernels: [.[].release | short] | unique_by(split(".") | map(tonumber)) | join(", ");
@@ -38,7 +38,7 @@ map(select(.release)) as $ran
 	+ (if .[0].state == "works" then [.[0].cells[] | cell] else [columns[] | "-"] end)
 	+ [if .[0].state == "works" then "\(map(.passed) | add) of \(map(.passed + .failed) | add)" elif .[0].state == "failed" then "failed" else "not possible" end]
 	| row),
-  ([$ran[] | select(.vma_lock_stats) | .release as $release | .sessions[] | select(.detail == "exact")
+  ([$ran[] | select(.vma_lock_stats) | .release as $release | .sessions | best[] | select(.detail == "exact")
 	| [.checks[] | select(.kernel)] as $compared | select($compared != [])
 	| {$release, backend, equal: ([$compared[] | select(.verdict == "ok")] | length), of: ($compared | length)}]
    | select(. != [])
