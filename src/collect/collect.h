@@ -351,5 +351,7 @@ int link_missed(const struct bpf_link *link, uint64_t *ret);
 
 /* [start, end) of a kernel function. -ENOENT, -EACCES when addresses are hidden. */
 int kallsyms_range(const char *name, uint64_t *ret_start, uint64_t *ret_end);
+/* Address of a variable. -ENOENT also without CONFIG_KALLSYMS_ALL; -EACCES. */
+int kallsyms_data(const char *name, uint64_t *ret);
 
 #endif

@@ -65,8 +65,8 @@ static bool parse(char *text, struct line *ret)
 	return true;
 }
 
-/* kallsyms is not sorted: two readings, the second for what follows. */
-static int scan(FILE *f, const char *name, uint64_t after, uint64_t *ret)
+/* kallsyms is not sorted: two readings, the second for what follows.  @types: of @name, letters as in nm(1). */
+static int scan(FILE *f, const char *name, const char *types, uint64_t after, uint64_t *ret)
 {
 	uint64_t best = UINT64_MAX;
 	char text[LINE_MAX_BYTES];
@@ -77,7 +77,7 @@ static int scan(FILE *f, const char *name, uint64_t after, uint64_t *ret)
 		if (!parse(text, &l))
 			continue;
 		if (name) {
-			if (!strcmp(l.name, name) && (l.type == 't' || l.type == 'T')) {
+			if (!strcmp(l.name, name) && strchr(types, l.type)) {
 				*ret = l.addr;
 				return l.addr ? 0 : -EACCES;
 			}
@@ -100,15 +100,27 @@ int kallsyms_range(const char *name, uint64_t *ret_start, uint64_t *ret_end)
 	f = fopen("/proc/kallsyms", "re");
 	if (!f)
 		return -errno;
-	err = scan(f, name, 0, &start);
+	err = scan(f, name, "tT", 0, &start);
 	if (!err)
-		err = scan(f, NULL, start, &end);
+		err = scan(f, NULL, NULL, start, &end);
 	fclose(f);
 	if (err)
 		return err;
 	*ret_start = start;
 	*ret_end = end;
 	return 0;
+}
+
+int kallsyms_data(const char *name, uint64_t *ret)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	int err;
+
+	if (!f)
+		return -errno;
+	err = scan(f, name, "bBdD", 0, ret);
+	fclose(f);
+	return err;
 }
 
 /* ---- all functions, to look up by address */
