@@ -317,6 +317,9 @@ __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool
 	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
 
 	process_fold(task, th, !th->folded);
+	/* no next fault will notice that its last one asked for no lock, or was not seen to */
+	if (VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL)
+		core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
 	if (!p)
 		return 0;
 	if (image_ends) {
