@@ -51,6 +51,11 @@ __hidden int core_mm_ends(struct mm_struct *mm);
  */
 __hidden int core_fallback(__u64 address, __u64 regs);
 /*
+ * A fault at @address, which may have a tag in its highest byte, ends in @signal with
+ * @code: only where the handler announces faults.
+ */
+__hidden int core_segv(__u64 address, __u32 signal, __u32 code);
+/*
  * A function that may end in VM_FAULT_RETRY under the VMA lock is entered, or
  * returned @ret.  @reason: what its retry means.
  */

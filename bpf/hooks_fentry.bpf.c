@@ -17,6 +17,13 @@ int BPF_PROG(fentry_lock_mm_and_find_vma, struct mm_struct *mm, unsigned long ad
 	return 0;
 }
 
+SEC("fentry/arm64_force_sig_fault")
+int BPF_PROG(fentry_arm64_force_sig_fault, int signal, int code, unsigned long address)
+{
+	core_segv(address, signal, code);
+	return 0;
+}
+
 /* ---- why VM_FAULT_RETRY */
 
 SEC("fexit/__folio_lock_or_retry")

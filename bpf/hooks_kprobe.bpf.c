@@ -19,6 +19,12 @@ int kprobe_lock_mm_and_find_vma(struct pt_regs *ctx)
 	return core_fallback(PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx));
 }
 
+SEC("kprobe")
+int kprobe_arm64_force_sig_fault(struct pt_regs *ctx)
+{
+	return core_segv(PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx));
+}
+
 /* ---- why VM_FAULT_RETRY */
 
 SEC("kprobe")

@@ -27,6 +27,8 @@ struct {
 } lookups SEC(".maps");
 
 #define FAULT_FLAG_VMA_LOCK 0x1000
+#define SIGSEGV 11
+#define SEGV_ACCERR 2
 #define SIGKILL_BIT (1UL << 8)
 
 static __always_inline void set_state(struct vml_thread *th, __u32 state, __u32 flags)
@@ -52,6 +54,8 @@ static __always_inline __u32 tell_outcome(struct vml_thread *th, struct mm_struc
 {
 	if (th->fault & FAULT_INNER_MASK) /* its return was not seen */
 		return OUTCOME_RETRY;
+	if (faults_by_handler) /* the return of the handler would have announced it, and counted the retry */
+		return OUTCOME_ABORT;
 	if (vma_held_still(th, mm))
 		return OUTCOME_RETRY;
 	/* refused by the writer or retried by itself: not to be told in this detail */
@@ -135,6 +139,27 @@ __hidden int core_fallback(__u64 address, __u64 regs)
 	}
 	barrier_memory();
 	set_state(th, VML_FAULT_LOCKING, 0);
+	return 0;
+}
+
+/*
+ * The mapping forbids it, as the fault found under the VMA lock: it never gets to the
+ * handler, and the kernel counts it as success.
+ */
+__hidden int core_segv(__u64 address, __u32 signal, __u32 code)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vml_thread *th;
+
+	if (!enabled || signal != SIGSEGV)
+		return 0;
+	th = core_thread(task);
+	if (!th)
+		return 0;
+	/* any other state is of this fault, which was seen to ask for mmap_lock */
+	if (code == SEGV_ACCERR && VML_FAULT_STATE(th->fault) == VML_FAULT_NONE)
+		core_fault((__s64)(address << 8) >> 8, compat_ip((struct pt_regs *)bpf_task_pt_regs(task)), true);
+	th->fault = VML_FAULT_NONE;
 	return 0;
 }
 

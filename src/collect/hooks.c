@@ -24,6 +24,7 @@ enum when {
 	ALWAYS,
 	EXACT, /* only in the exact detail */
 	HANDLER, /* in the exact detail, and where the handler announces faults */
+	ANNOUNCED, /* in the default detail, where the handler announces faults: those it does not get */
 	RWSEM, /* only where the lock of a VMA is a rwsem */
 	REFCOUNT, /* only where it is a count of references */
 	ALONE, /* only where nothing else announces faults */
@@ -66,6 +67,7 @@ static const struct hook {
 	{ "fexit_lock_vma_under_rcu", "lock_vma_under_rcu", FENTRY, VML_CAP_LOOKUPS, EXACT, false },
 	{ "fexit_lock_next_vma", "lock_next_vma", FENTRY, VML_CAP_LOOKUPS, EXACT, true },
 	{ "fexit_handle_mm_fault", "handle_mm_fault", FENTRY, VML_CAP_SERVE_TIME, HANDLER, false },
+	{ "fentry_arm64_force_sig_fault", "arm64_force_sig_fault", FENTRY, VML_CAP_FAULTS_USER, ANNOUNCED, true },
 
 	{ "call_mas_walk", "mas_walk", CALL, VML_CAP_MISSES, EXACT, false },
 
@@ -88,6 +90,7 @@ static const struct hook {
 	{ "kretprobe_lock_next_vma", "lock_next_vma", KRETPROBE, VML_CAP_LOOKUPS, EXACT, true },
 	{ "kprobe_handle_mm_fault", "handle_mm_fault", KPROBE, VML_CAP_SERVE_TIME, HANDLER, false },
 	{ "kretprobe_handle_mm_fault", "handle_mm_fault", KRETPROBE, VML_CAP_SERVE_TIME, HANDLER, false },
+	{ "kprobe_arm64_force_sig_fault", "arm64_force_sig_fault", KPROBE, VML_CAP_FAULTS_USER, ANNOUNCED, true },
 };
 #define NHOOKS (sizeof(hooks) / sizeof(hooks[0]))
 _Static_assert(NHOOKS <= HOOKS_MAX, "room in struct session");
@@ -123,6 +126,8 @@ static bool wanted(const struct session *s, const struct hook *h)
 		return s->exact;
 	case HANDLER:
 		return s->exact || session_faults_by_handler(s);
+	case ANNOUNCED:
+		return !s->exact && session_faults_by_handler(s);
 	case RWSEM:
 		return caps_vma_lock_is_rwsem(s->btf);
 	case REFCOUNT:
