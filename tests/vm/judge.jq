@@ -19,8 +19,11 @@ def expected($backend; $detail):
 	  elif $backend == "tracepoint" then ["vma_identity", "fault_context"]
 	  else ["vma_identity", "outcome", "retry_reason", "vma_write", "userfaultfd_time", "page_io_time"]
 		+ if $detail == "exact" then ["lookups", "serve_time"] else [] end
-		# where it calls mas_walk is read from the text of the kernel
-		+ if $detail == "exact" and $lines[0].backend.capabilities.names then ["misses"] else [] end
+		# where it calls mas_walk is read from the text of the kernel; on arm64 6.12 refuses a kprobe
+		# there, for it takes the load-acquire (LDAR) before it for an exclusive load
+		+ if $detail == "exact" and $lines[0].backend.capabilities.names
+			and ($lines[0] | .host.machine != "aarch64" or (.kernel | startswith("6.") | not))
+		  then ["misses"] else [] end
 	  end;
 
 def total(f): reduce f as $x (0; . + $x);
