@@ -19,7 +19,7 @@ def agreement($ref):
 		+ if .unseen > 0 then " (\(.unseen) events unseen)" elif .untold > 0 then " (\(.untold) not told)" else "" end] | join(", ")) else "" end + ".";
 
 .[] | select(.release) | . as $kernel
-| [.compared[] | select(.classes != [])]
+| [.compared[] | select(.classes != [])] | sort_by(-(.group | length))
 | select(. != [])
 | "", "### \($kernel | title)",
   (.[] | .reference as $ref

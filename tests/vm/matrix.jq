@@ -18,8 +18,8 @@ def row: "| " + join(" | ") + " |";
 def count($verdict): [.checks[] | select(.verdict == $verdict)] | length;
 def short: capture("^(?<v>[0-9]+\\.[0-9]+)").v;
 
-# The most detailed session of each backend, where the fewest observed.
-def best: group_by(.backend) | map(sort_by(.detail == "exact") | last);
+# The most detailed session of each backend, and of those the one with the most tests.
+def best: group_by(.backend) | map(sort_by([.detail == "exact", (.checks | length)]) | last);
 
 def kernels: [.[].release | short] | unique_by(split(".") | map(tonumber)) | join(", ");
 

@@ -6,8 +6,9 @@ def row: "| " + join(" | ") + " |";
 def title: "\(.release) \(.machine)" + if .lockdown != "none" then ", lockdown=\(.lockdown)" else "" end
 	+ if .vma_lock_stats then " (oracle)" else "" end;
 
-# The most detailed session of each backend that worked, of those that saw the same run.
-def best: (.[0].group) as $group | map(select(.state == "works" and .group == $group)) | group_by(.backend) | map(sort_by(.detail == "exact") | last)
+# The most detailed session of each backend that worked, of those that saw the same run:
+# the one that most of them saw.
+def best: group_by(.group) | max_by(length) // [] | map(select(.state == "works")) | group_by(.backend) | map(sort_by(.detail == "exact") | last)
 	| sort_by({tracepoint: 0, fentry: 1, kprobe: 2}[.backend]);
 
 def provoked: if .exact then "\(.count)" else "≥ \(.count)" end;
