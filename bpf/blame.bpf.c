@@ -191,7 +191,7 @@ static __noinline int blocker_add_clock(struct vml_blocker_value *v, struct task
 static __noinline int blame_stack(void *ctx, struct vml_blocker_key *who, struct vml_blame *b)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct vml_stack_key key = { .proc = who->proc, .doing = who->doing, .tid = who->tid };
+	struct vml_stack_key key = { .proc = who->proc, .start_ns = who->start_ns, .doing = who->doing, .tid = who->tid };
 	struct vml_stack_value *v;
 	long id;
 
@@ -237,10 +237,8 @@ __hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, 
 		v = blocker_untracked();
 	if (!v)
 		return 0;
-	if (!v->hold.count) {
+	if (!v->hold.count)
 		task_comm(v->comm, task);
-		v->cgroup_id = process_current_cgroup();
-	}
 	blocker_add_hold(v, b->hold_ns);
 	blocker_add_clock(v, task, &s->clock, b->hold_ns);
 	core_atomic_add(&v->avoidable_ns, b->avoidable_ns);
@@ -248,7 +246,7 @@ __hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, 
 	core_atomic_add(&v->victims, b->victims);
 	core_atomic_add(&v->blamed_ns, b->blamed_ns);
 	if (b->foreign_ns)
-		v->victim_cgroup_id = m->victim_cgroup_id;
+		v->victim = m->victim;
 	if (unlikely(b->watched_ns > stacks_over_ns))
 		blame_stack(ctx, &key, b);
 	return 0;

@@ -170,8 +170,7 @@ __hidden int process_exit(struct task_struct *task, struct vml_thread *th);
 __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool image_ends);
 /* Adds what the ledger of a lock that is gone came to. */
 __hidden int process_add_ledger(struct vml_proc_key *owner, struct vml_ledger_sum *sum);
-/* Id of the cgroup of the current task, or of @task; its path is in the map afterwards. */
-__u64 process_current_cgroup(void);
+/* Id of the cgroup of @task; its path is in the map afterwards. */
 __hidden __u64 process_cgroup(struct task_struct *task);
 /* Pid of @task in its own namespace. */
 __hidden __u32 process_ns_pid(struct task_struct *task);

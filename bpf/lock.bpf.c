@@ -183,7 +183,7 @@ static __always_inline int lock_start(void *ctx, struct vml_thread *th, struct m
 		if (own)
 			blame_range(th, s->context, &want);
 		else
-			m->victim_cgroup_id = process_current_cgroup();
+			m->victim = th->row.proc;
 	}
 	now = bpf_ktime_get_ns();
 	if (!m) {
@@ -207,28 +207,28 @@ static __always_inline int lock_start(void *ctx, struct vml_thread *th, struct m
 }
 
 /* What an acquisition found open, and what it is. */
-enum { HAD_WAIT = 1, HAD_WRITE = 2, FOR_WRITE = 4, SUCCESS = 8, OWN_MM = 16 };
+enum { HAD_WAIT = 1, HAD_WRITE = 2, FOR_WRITE = 4, SUCCESS = 8, OWN_MM = 16, NOT_FOLLOWED = 32 };
 #define HAD_CONTEXT_SHIFT 8
 
-/* All that follows from an acquisition but the ledger.  @wait: it took so long. */
-__noinline int lock_follow(struct vml_thread *th, __u32 had, __u64 wait)
+/* All that follows from an acquisition but the ledger. */
+__noinline int lock_follow(struct vml_thread *th, __u32 had)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u8 context = had >> HAD_CONTEXT_SHIFT;
 	bool success = had & SUCCESS;
 
-	if (!th)
+	if (!th || had & NOT_FOLLOWED)
 		return 0;
 	if (!(had & (HAD_WAIT | HAD_WRITE)))
 		lose_unmatched(th); /* the wait is unknown, the hold begins here */
 	if (had & HAD_WAIT)
-		core_account_bucket(th, had & FOR_WRITE ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, wait);
+		core_account_bucket(th, had & FOR_WRITE ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT, th->waited_ns);
 	if (context == VML_WAIT_OF_FAULT && had & HAD_WAIT) {
 		if (success) {
 			th->fault = (th->fault & ~0xffU) | VML_FAULT_DONE;
 			vma_settle(th);
 		}
-		vma_wait(th, wait);
+		vma_wait(th, th->waited_ns);
 	} else if (context == VML_WAIT_IN_HANDLER && !success) {
 		th->trylock_failed = 1;
 	}
@@ -272,21 +272,22 @@ static __noinline int hold_ends(void *ctx, struct vml_thread *th, struct vml_slo
 	return b.blamed_ns && m ? blame_charge(ctx, th, s, m, &b) : 0;
 }
 
-static __always_inline int lock_acquired(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write,
+/* Returns what lock_follow() is told; the wait is in th->waited_ns.  Apart, for the sake of the stack. */
+static __noinline __u32 lock_acquired(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write,
 					 bool success)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct vml_range range = {};
-	struct vml_clock clock;
 	struct vml_slot *s;
 	struct vml_mm *m;
-	__u64 now, runnable, wait = 0;
+	__u64 now, runnable;
 	__u32 had = 0, healed;
 
 	th->lock_events++;
+	th->waited_ns = 0;
 	s = slot_take(th, (__u64)mm);
 	if (!s)
-		return 0;
+		return NOT_FOLLOWED;
 	m = ledger_get(task, th, mm);
 	if (s->wait.since_ns)
 		had = HAD_WAIT;
@@ -298,15 +299,16 @@ static __always_inline int lock_acquired(void *ctx, struct vml_thread *th, struc
 	}
 	if (write && success && mm == task->mm)
 		blame_range(th, s->context, &range);
-	blame_clock(task, &clock);
-	runnable = core_since(clock.run_delay_ns, s->wait_delay_ns);
+	if (success)
+		blame_clock(task, &s->clock);
+	runnable = core_since(s->clock.run_delay_ns, s->wait_delay_ns);
 	now = bpf_ktime_get_ns();
 	if (m) {
 		bpf_spin_lock(&m->lock);
 		healed = m->ledger.healed;
 		if (had & HAD_WAIT) {
-			wait = vml_ledger_wait_end(&m->ledger, &s->wait, now);
-			core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT], wait);
+			th->waited_ns = vml_ledger_wait_end(&m->ledger, &s->wait, now);
+			core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT], th->waited_ns);
 		}
 		if (success)
 			vml_ledger_hold(&m->ledger, &s->hold, now, write, &range, runnable);
@@ -316,8 +318,8 @@ static __always_inline int lock_acquired(void *ctx, struct vml_thread *th, struc
 			core_lose(VML_LOSS_LEDGER_HEALED);
 	} else {
 		if (had & HAD_WAIT) {
-			wait = core_since(now, s->wait.since_ns);
-			core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT], wait);
+			th->waited_ns = core_since(now, s->wait.since_ns);
+			core_sum_add(&th->lock[write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT], th->waited_ns);
 			s->wait.since_ns = 0;
 		}
 		if (success)
@@ -325,14 +327,12 @@ static __always_inline int lock_acquired(void *ctx, struct vml_thread *th, struc
 	}
 	had |= (write ? FOR_WRITE : 0) | (success ? SUCCESS : 0) | (mm == task->mm ? OWN_MM : 0) |
 	       s->context << HAD_CONTEXT_SHIFT;
-	if (success) {
+	if (success)
 		s->hold_write = write;
-		s->clock = clock;
-	} else {
+	else
 		th->lock_failed++;
-	}
 	slot_settle(s);
-	return lock_follow(th, had, wait);
+	return had;
 }
 
 static __always_inline int lock_released(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write)
@@ -394,7 +394,7 @@ __hidden int core_lock_acquired(void *ctx, struct mm_struct *mm, bool write, boo
 
 	if (!th)
 		return 0;
-	lock_acquired(ctx, th, mm, write, success);
+	lock_follow(th, lock_acquired(ctx, th, mm, write, success));
 	return lock_leave(th);
 }
 

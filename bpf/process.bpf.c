@@ -149,11 +149,6 @@ __hidden __u64 process_cgroup(struct task_struct *task)
 	return id;
 }
 
-__noinline __u64 process_current_cgroup(void)
-{
-	return process_cgroup(bpf_get_current_task_btf());
-}
-
 __hidden __u32 process_ns_pid(struct task_struct *task)
 {
 	__u32 nr = task->tgid, level;

@@ -297,7 +297,8 @@ __noinline int vma_reason(struct vml_thread *th, __u32 cause)
 
 __hidden int vma_wait(struct vml_thread *th, __u64 ns)
 {
-	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, &th->row);
+	struct vml_vma_key key = th->row; /* 6.1 takes no key from the memory that a global function was given */
+	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, &key);
 	__u32 i = core_hist_index(ns);
 
 	if (!v || i >= VML_HIST_BUCKETS)

@@ -289,7 +289,7 @@ struct vml_mm {
 	struct bpf_spin_lock lock;
 	__u32 ended; /* exit_mmap() is through: it goes with the next release */
 	struct vml_proc_key owner; /* the process it is of */
-	__u64 victim_cgroup_id; /* of who asked last from another address space, when it was not free */
+	struct vml_proc_key victim; /* that asked last from another address space, when it was not free */
 	struct vml_ledger ledger;
 };
 
@@ -324,8 +324,7 @@ struct vml_blocker_key {
 /* Holds that made somebody wait.  Times in ns. */
 struct vml_blocker_value {
 	char comm[16]; /* hostile text */
-	__u64 cgroup_id; /* key of the cgroups map; of the holder */
-	__u64 victim_cgroup_id; /* of who waited last from another address space; 0: nobody */
+	struct vml_proc_key victim; /* that waited last from another address space; all 0: none */
 	__u64 blamed_ns;
 	__u64 foreign_ns; /* of it: waits from other address spaces */
 	__u64 avoidable_ns; /* of it: waits for what the holder did not change */
@@ -340,6 +339,7 @@ struct vml_blocker_value {
 /* Blame by stack: holds during which somebody waited for longer than the threshold. */
 struct vml_stack_key {
 	struct vml_proc_key proc; /* of the holder */
+	__u64 start_ns; /* of its thread, CLOCK_BOOTTIME */
 	__u32 kernel, user; /* keys of the map of stacks; -1: none */
 	__u32 doing;
 	__u32 tid;
@@ -401,6 +401,7 @@ struct vml_thread {
 	__u32 lock_started; /* a start_locking was seen: later events have a record */
 	__u32 lock_busy; /* handling a lock event: one from an NMI finds it set */
 	__u32 pad;
+	__u64 waited_ns; /* for the lock that was just acquired, or given up */
 	__u64 began_ns; /* when the fault began (exact detail) */
 	__u64 uffd_ns; /* when handle_userfault was entered; 0: not in it */
 	__u64 io_ns; /* the same of filemap_fault and do_swap_page */

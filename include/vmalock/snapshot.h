@@ -274,6 +274,7 @@ struct vml_stack {
 struct vml_self {
 	uint64_t foreign_mmap_locks; /* by this process on another's mm; not 0 is a bug */
 	uint64_t ledger_error_ns; /* gauge: waits less what was charged, over all ledgers; not 0 is a bug */
+	uint64_t maps_read; /* times /proc/PID/maps of a process was read, for user stacks */
 	uint64_t bpf_runs; /* events the programs handled */
 	uint64_t cpu_ns; /* user and system time of this process */
 	uint64_t rss_bytes; /* gauge */

@@ -5,6 +5,7 @@
  * Where snapshots come from.  open, next, close; the live source (src/collect)
  * is the only one that needs privileges, a database is another.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,11 +47,20 @@ static inline const struct vml_caps *vml_source_caps(const struct vml_source *s)
 
 /* ---- the live source (src/collect/live.c) */
 
+#define VML_STACKS_OVER_NS 1000000ULL
+#define VML_STACKS_OFF UINT64_MAX
+
 struct vml_live_options {
 	const char *backend; /* NULL or "auto", "fentry", "kprobe", "tracepoint" */
 	const char *detail; /* NULL or "default", "exact" */
 	const char *btf_path; /* NULL: /sys/kernel/btf/vmlinux */
 	uint32_t max_processes, max_vmas; /* 0: the defaults of abi.h */
+	/*
+	 * The stack of a holder is kept when somebody waited for longer than this while
+	 * it held mmap_lock.  0: VML_STACKS_OVER_NS; VML_STACKS_OFF: never.
+	 */
+	uint64_t stacks_over_ns;
+	bool user_stacks; /* of the program, too: reads its /proc/PID/maps, once */
 };
 
 #define VML_ERROR_MAX 512

@@ -12,7 +12,6 @@
 
 struct reader {
 	struct tables *t;
-	const struct session *s;
 	uint32_t pass;
 };
 
@@ -49,18 +48,19 @@ static enum vml_time hold_of(const struct vml_id *id)
 	return readers_of_vmas(id) ? VML_VMA_WRITE_WAIT : id->write ? VML_MMAP_WRITE_HOLD : VML_MMAP_READ_HOLD;
 }
 
-static int learn_path(const struct session *s, uint64_t id, uint64_t *known, char **path)
+static int learn_victim(const struct tables *t, struct item *e, const struct vml_proc_key *victim)
 {
-	char *text;
+	const struct vml_id id = id_of_process(victim);
+	const struct item *process = victim->pid ? table_find(&t->processes, &id) : NULL;
+	char *copy;
 
-	if (!id || (*path && **path && *known == id))
+	if (!process || !process->cgroup || (e->victim_cgroup && !strcmp(e->victim_cgroup, process->cgroup)))
 		return 0;
-	text = identity_path(bpf_map__fd(s->skel->maps.cgroups), &id);
-	if (!text)
+	copy = strdup(process->cgroup);
+	if (!copy)
 		return -ENOMEM;
-	free(*path);
-	*path = text;
-	*known = id;
+	free(e->victim_cgroup);
+	e->victim_cgroup = copy;
 	return 0;
 }
 
@@ -95,14 +95,12 @@ static int read_blocker(void *arg, const void *key, const void *value)
 	err = item_raise_cells(e, cell, NCELLS_LOCKS, r->pass);
 	if (!err)
 		err = identity_text(&e->comm, v->comm, sizeof(v->comm));
-	if (!err)
-		err = learn_path(r->s, v->cgroup_id, &e->cgroup_id, &e->cgroup);
-	return err ? err : learn_path(r->s, v->victim_cgroup_id, &e->victim_cgroup_id, &e->victim_cgroup);
+	return err ? err : learn_victim(r->t, e, &v->victim);
 }
 
 int blame_read_blockers(struct tables *t, const struct session *s, uint32_t pass)
 {
-	struct reader r = { t, s, pass };
+	struct reader r = { t, pass };
 
 	return map_each(bpf_map__fd(s->skel->maps.blockers), sizeof(struct vml_blocker_key),
 			sizeof(struct vml_blocker_value), read_blocker, &r);
@@ -176,7 +174,7 @@ static int read_ledger(void *arg, const void *key, const void *value)
 
 int blame_read_ledgers(struct tables *t, const struct session *s)
 {
-	struct reader r = { .t = t, .s = s };
+	struct reader r = { .t = t };
 
 	return map_each_locked(bpf_map__fd(s->skel->maps.ledgers), sizeof(__u64), sizeof(struct vml_mm), read_ledger,
 			       &r);
@@ -211,14 +209,6 @@ static const struct goes_on *holder_of(const struct tables *t, const struct vml_
 	return best;
 }
 
-static const char *clean(struct vml_arena *a, const char comm[16])
-{
-	char buf[4 * 16 + 1];
-
-	vml_text_clean(buf, sizeof(buf), comm, 16);
-	return vml_arena_strdup(a, buf);
-}
-
 static int fill_stall(struct vml_arena *a, const struct tables *t, const struct goes_on *g, struct vml_stall *x)
 {
 	const struct goes_on *h = holder_of(t, &g->now.wait_target);
@@ -226,7 +216,7 @@ static int fill_stall(struct vml_arena *a, const struct tables *t, const struct 
 
 	*x = (struct vml_stall){
 		.id = g->id,
-		.comm = clean(a, g->comm),
+		.comm = identity_comm(a, g->comm),
 		.write = g->now.wait_write,
 		.wait_ns = g->now.wait_ns,
 		.target = image(&g->now.wait_target),
@@ -238,7 +228,7 @@ static int fill_stall(struct vml_arena *a, const struct tables *t, const struct 
 	if (h) {
 		x->held = true;
 		x->holder = id_of_blocker(&h->now.holds);
-		x->holder_comm = clean(a, h->comm);
+		x->holder_comm = identity_comm(a, h->comm);
 		if (!x->holder_comm)
 			return -ENOMEM;
 		x->context = vml_arena_strdup(a, doing_text(&x->holder, x->holder_comm, doing));

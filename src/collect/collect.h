@@ -12,6 +12,7 @@
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
  *	live.c     the source: one pass            missed.c  threads whose end was not seen
  *	blame.c    ledgers, blockers, stalls       doing.c   what a holder does, in words
+ *	stacks.c   stacks of holders
  *	fill.c     tables to snapshot                symbols*.c stacks as text (symbols.h)
  *
  * Why rows only grow: a pass reads the maps first and the threads afterwards,
@@ -212,8 +213,7 @@ struct item {
 	struct vml_area area; /* VMAs; the name belongs to the entry */
 	char *name;
 	uint64_t name_cookie;
-	uint64_t victim_cgroup_id; /* blockers: of who waited last from another address space */
-	char *victim_cgroup;
+	char *victim_cgroup; /* blockers: of the process that waited last from another address space */
 	/* VMAs and processes: this pass's, not yet settled; the cells of processes: [NCELLS] */
 	struct reading *reading;
 	uint32_t *reading_cell;
@@ -295,6 +295,17 @@ int blame_fill_stalls(struct vml_snapshot *s, const struct tables *t);
 /* "mmap_read", "mmap_write", "vma_read" */
 const char *blame_lock(const struct vml_id *blocker);
 
+/* ---- stacks.c */
+
+struct stacks;
+
+int stacks_open(struct stacks **ret);
+void stacks_close(struct stacks *s);
+/* After the threads of a pass. */
+int stacks_read(struct stacks *s, const struct session *session, const struct tables *t);
+/* Fills snap->stack, with names. -ENOMEM */
+int stacks_fill(struct vml_snapshot *snap, struct stacks *s, const struct session *session);
+
 /* ---- doing.c */
 
 /*
@@ -316,6 +327,8 @@ uint32_t missed_exits(struct item *p, uint64_t now);
 
 /* Replaces *@dst by the clean form when it differs. -ENOMEM */
 int identity_text(char **dst, const char *src, size_t len);
+/* The name of a task, clean, in @a; NULL: out of memory. */
+const char *identity_comm(struct vml_arena *a, const char comm[16]);
 /* The path in map @fd under @key as text, "" when it is not there. NULL: out of memory. */
 char *identity_path(int fd, const void *key);
 /* Fills the entry of a VMA from its map value. -ENOMEM */

@@ -36,6 +36,14 @@ int identity_text(char **dst, const char *src, size_t len)
 	return 0;
 }
 
+const char *identity_comm(struct vml_arena *a, const char comm[16])
+{
+	char clean[CLEAN_ROOM(16)];
+
+	vml_text_clean(clean, sizeof(clean), comm, 16);
+	return vml_arena_strdup(a, clean);
+}
+
 /* "x\0lib\0usr\0\0" to "/usr/lib/x". */
 static void join(const struct vml_path *p, char *out, size_t room)
 {

@@ -36,6 +36,7 @@ struct live {
 	struct vml_source source; /* first */
 	struct session session;
 	struct ring_buffer *exits;
+	struct stacks *stacks;
 	struct tables t;
 	uint32_t pass;
 	uint64_t now; /* of the pass, CLOCK_MONOTONIC */
@@ -417,6 +418,8 @@ static int pass(struct live *l)
 	if (!err)
 		err = blame_read_ledgers(&l->t, &l->session);
 	if (!err)
+		err = stacks_read(l->stacks, &l->session, &l->t);
+	if (!err)
 		ring_buffer__consume(l->exits);
 	table_walk(&l->t.vmas, settle, l);
 	table_walk(&l->t.blockers, settle, l);
@@ -445,6 +448,8 @@ static int live_next(struct vml_source *source, struct vml_snapshot **ret)
 	if (!s)
 		return -ENOMEM;
 	err = snapshot_fill(s, &l->session, &l->t);
+	if (!err)
+		err = stacks_fill(s, l->stacks, &l->session);
 	if (err) {
 		vml_snapshot_free(s);
 		return err;
@@ -458,6 +463,7 @@ static void live_close(struct vml_source *source)
 	struct live *l = to_live(source);
 
 	ring_buffer__free(l->exits);
+	stacks_close(l->stacks);
 	session_close(&l->session);
 	table_free(&l->t.processes);
 	table_free(&l->t.threads);
@@ -492,6 +498,12 @@ int vml_live_open(const struct vml_live_options *o, struct vml_source **ret, cha
 	err = session_open(&l->session, o, error);
 	if (err) {
 		free(l);
+		return err;
+	}
+	err = stacks_open(&l->stacks);
+	if (err) {
+		snprintf(error, VML_ERROR_MAX, "out of memory");
+		live_close(&l->source);
 		return err;
 	}
 	l->max_vmas = bpf_map__max_entries(l->session.skel->maps.vmas);

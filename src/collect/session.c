@@ -56,7 +56,7 @@ static bool has_many_nodes(void)
 
 /* ---- loading */
 
-static void set_constants(struct session *s)
+static void set_constants(struct session *s, const struct vml_live_options *o)
 {
 	bool outcome = s->backend != BACKEND_TRACEPOINT;
 	uint64_t start = 0, end = 0;
@@ -71,6 +71,8 @@ static void set_constants(struct session *s)
 	if (!outcome && vml_caps_has(&s->caps, VML_CAP_FAULT_CONTEXT) &&
 	    (has_many_nodes() || !strstr(s->caps.cap[VML_CAP_FAULT_CONTEXT].how, "in_user_fault")))
 		kallsyms_range("lock_mm_and_find_vma", &start, &end);
+	s->skel->rodata->user_stacks = o->user_stacks;
+	s->skel->data->stacks_over_ns = o->stacks_over_ns ? o->stacks_over_ns : VML_STACKS_OVER_NS;
 	s->skel->rodata->fallback_text_start = start;
 	s->skel->rodata->fallback_text_end = end;
 }
@@ -94,7 +96,7 @@ static int open_and_load(struct session *s, const struct vml_live_options *o)
 	}
 	if (o->max_vmas)
 		bpf_map__set_max_entries(s->skel->maps.vmas, o->max_vmas);
-	set_constants(s);
+	set_constants(s, o);
 	culprit[0] = '\0';
 	err = vmalock_bpf__load(s->skel);
 	if (err) {

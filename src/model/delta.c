@@ -291,6 +291,7 @@ static void delta_self(struct vml_self *ret, const struct vml_self *prev, const 
 {
 	*ret = *cur;
 	ret->foreign_mmap_locks = change(prev->foreign_mmap_locks, cur->foreign_mmap_locks);
+	ret->maps_read = change(prev->maps_read, cur->maps_read);
 	ret->bpf_runs = change(prev->bpf_runs, cur->bpf_runs);
 	ret->cpu_ns = change(prev->cpu_ns, cur->cpu_ns);
 }

@@ -325,6 +325,7 @@ static void put_stacks(struct writer *w, const struct vml_snapshot *d)
 		for (f = 0; f < x->nframes; f++)
 			json_array_append_new(frames, json_string(vml_frame_text(&x->frame[f], text, sizeof(text))));
 		set_row_keys(&obj, &row, VML_THREAD, true);
+		set(&obj, "comm", json_string(x->comm));
 		set(&obj, "context", json_string(x->context));
 		set(&obj, "frames", frames);
 		set(&obj, "kernel_frames", json_integer(x->nkernel));

@@ -326,11 +326,18 @@ static json_t *self_ledger(const struct vml_snapshot *d)
 	return if_bpf(d, d->self.ledger_error_ns);
 }
 
+static json_t *self_maps_read(const struct vml_snapshot *d)
+{
+	return if_bpf(d, d->self.maps_read);
+}
+
 const struct vml_snapshot_key vml_self_keys[] = {
 	{ "foreign_mmap_locks", VML_JSON_INTEGER, false,
 	  "Times this process took mmap_lock of another; not 0 is a bug.", self_foreign },
 	{ "ledger_error_ns", VML_JSON_INTEGER, false,
 	  "Waits for mmap_lock less what was charged for them, over all locks; not 0 is a bug.", self_ledger },
+	{ "process_maps_read", VML_JSON_INTEGER, false,
+	  "Times /proc/PID/maps of a process was read, for the names in user stacks.", self_maps_read },
 	{ "bpf_runs", VML_JSON_INTEGER, false, "Events that the BPF programs handled.", self_runs },
 	{ "cpu_ns", VML_JSON_INTEGER, true, "User and system time of this process.", self_cpu },
 	{ "rss_bytes", VML_JSON_INTEGER, true, "Resident memory of this process.", self_rss },

@@ -196,6 +196,7 @@ static json_t *stacks_schema(void)
 	struct object o = object_new();
 
 	add_row_keys(&o, ON(VML_THREAD), true);
+	add(&o, "comm", type_schema(VML_JSON_STRING), "Its name.", true);
 	add(&o, "context", type_schema(VML_JSON_STRING), "What it did.", true);
 	add(&o, "frames", json_pack("{s:s,s:o}", "type", "array", "items", type_schema(VML_JSON_STRING)),
 	    "Where it released the lock, innermost first: the kernel's frames, then the program's.", true);
