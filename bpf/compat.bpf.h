@@ -358,9 +358,16 @@ static __always_inline __u64 compat_run_delay(struct task_struct *task)
 	return bpf_core_field_exists(task->sched_info) ? task->sched_info.run_delay : 0;
 }
 
+/* CONFIG_SMP.  An int in 6.18, one byte in 7.3: a load can be narrowed when both are unsigned. */
+struct task_struct___on_cpu {
+	unsigned int on_cpu;
+} __attribute__((preserve_access_index));
+
 static __always_inline bool compat_on_cpu(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->on_cpu) && task->on_cpu;
+	struct task_struct___on_cpu *t = (void *)task;
+
+	return !bpf_core_field_exists(t->on_cpu) || t->on_cpu;
 }
 
 /* CONFIG_TASK_DELAY_ACCT, and on (kernel.task_delayacct): else task->delays is NULL. */
