@@ -191,7 +191,9 @@ static __noinline int blocker_add_clock(struct vml_blocker_value *v, struct task
 static __noinline int blame_stack(void *ctx, struct vml_blocker_key *who, struct vml_blame *b)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct vml_stack_key key = { .proc = who->proc, .start_ns = who->start_ns, .doing = who->doing, .tid = who->tid };
+	struct vml_stack_key key = {
+		.proc = who->proc, .start_ns = who->start_ns, .doing = who->doing, .tid = who->tid
+	};
 	struct vml_stack_value *v;
 	long id;
 

@@ -273,8 +273,7 @@ static __noinline int hold_ends(void *ctx, struct vml_thread *th, struct vml_slo
 }
 
 /* Returns what lock_follow() is told; the wait is in th->waited_ns.  Apart, for the sake of the stack. */
-static __noinline __u32 lock_acquired(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write,
-					 bool success)
+static __noinline __u32 lock_acquired(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write, bool success)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct vml_range range = {};

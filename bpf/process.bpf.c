@@ -259,6 +259,7 @@ static __noinline int exit_record(struct task_struct *task, struct vml_thread *t
 	r->has_hist = 0;
 	r->folded = 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	__builtin_memset(&r->now, 0, sizeof(r->now));
 	task_comm(r->comm, task);
 	r->row = th->row;
 	r->count = th->count;
@@ -299,8 +300,17 @@ static __noinline int process_fold(struct task_struct *task, struct vml_thread *
 	return 0;
 }
 
+/* No next fault will notice that this one asked for no lock, or was not seen to. */
+static __always_inline void last_fault_ends(struct vml_thread *th)
+{
+	if (VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL)
+		core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
+	th->fault = VML_FAULT_NONE;
+}
+
 __hidden int process_exit(struct task_struct *task, struct vml_thread *th)
 {
+	last_fault_ends(th);
 	th->folded = 1; /* out of the iterator's sight before its numbers appear elsewhere */
 	barrier_memory();
 	process_fold(task, th, true);
@@ -311,10 +321,8 @@ __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool
 {
 	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
 
+	last_fault_ends(th);
 	process_fold(task, th, !th->folded);
-	/* no next fault will notice that its last one asked for no lock, or was not seen to */
-	if (VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL)
-		core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
 	if (!p)
 		return 0;
 	if (image_ends) {

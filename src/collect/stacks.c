@@ -159,7 +159,8 @@ static int compare(const void *x, const void *y)
 /* Of the tracepoint and the programs on it: every stack begins with them. */
 static bool is_observer(const struct vml_frame *f)
 {
-	static const char *const prefix[] = { "bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "__mmap_lock_do_trace_" };
+	static const char *const prefix[] = { "bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_",
+					      "__mmap_lock_do_trace_" };
 
 	for (size_t i = 0; i < VML_ARRAY_SIZE(prefix); i++)
 		if (!strncmp(f->function, prefix[i], strlen(prefix[i])))
@@ -178,8 +179,8 @@ static int resolve_all(struct stacks *s, struct resolved *r, const uint64_t *ip)
 	if (!r->frame)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < r->n && !err; i++)
-		err = r->proc.pid ? vml_symbols_user(s->symbols, &id, ip[i], i, s->arena, &r->frame[i]) :
-				    vml_symbols_kernel(s->symbols, ip[i], i, s->arena, &r->frame[i]);
+		err = r->proc.pid ? vml_symbols_user(s->symbols, &id, ip[i], i, s->arena, &r->frame[i])
+				  : vml_symbols_kernel(s->symbols, ip[i], i, s->arena, &r->frame[i]);
 	while (!err && !r->proc.pid && r->n && is_observer(r->frame)) {
 		r->frame++;
 		r->n--;
@@ -190,7 +191,7 @@ static int resolve_all(struct stacks *s, struct resolved *r, const uint64_t *ip)
 /* @proc NULL: of the kernel. NULL: out of memory, or the stack is not there. */
 static const struct resolved *resolve(struct stacks *s, int fd, const struct vml_proc_key *proc, uint32_t id)
 {
-	struct resolved want = { .id = id }, *r, *const *found;
+	struct resolved want = { .id = id }, *r, *const * found;
 	uint64_t ip[VML_STACK_DEPTH];
 
 	if (proc)

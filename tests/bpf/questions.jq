@@ -32,13 +32,29 @@ def violations:
 # The same, once a line.
 def line_violations:
 	. as $line
-	| ((["faults", "faults_user", "faults_kernel", "hits", "bypasses", "fallbacks", "wait_ns", "mmap_read_wait_ns",
-	     "mmap_write_wait_ns", "mmap_read_hold_ns", "mmap_write_hold_ns", "lock_failed"][],
+	| ((["faults", "faults_user", "faults_kernel", "hits", "bypasses", "fallbacks", "mmap_read_wait_ns",
+	     "mmap_write_wait_ns", "mmap_read_hold_ns", "mmap_write_hold_ns", "lock_failed", "blamed_ns",
+	     "unattributed_ns", "handover_runqueue_ns", "handover_wakeup_ns"][],
 	    # what only some backends see
 	    (["aborts", "retries", "misses", "vma_write_wait_ns", "vma_write_readers", "serve_ns", "userfaultfd_ns",
 	      "page_io_ns"][] | select(in($line.totals))))
 	   as $key
 	   | $line | wrong("totals.\($key) = sum of processes[]";
 		(.totals | count($key)); total(.processes[] | count($key)))),
+	  # the ledgers, at one instant
+	  ($line | wrong("totals.wait_ns = blamed + unattributed"; .totals.wait_ns;
+		.totals.blamed_ns + .totals.unattributed_ns)),
+	  ($line | wrong("totals.unattributed_ns = its two parts"; .totals.unattributed_ns;
+		.totals.handover_runqueue_ns + .totals.handover_wakeup_ns)),
+	  ($line | wrong("self.ledger_error_ns"; .self.ledger_error_ns; 0)),
 	  ($line | wrong("self.foreign_mmap_locks"; .self.foreign_mmap_locks; 0)),
 	  ($line | wrong("sum of reasons[] = totals.fallbacks"; total(.reasons[].count); .totals.fallbacks));
+
+# Blame for mmap_lock of the process of a load; f: of which blockers.
+def blockers_of($lines; $pid): $lines[] | .blockers[] | select(.target_pid == $pid and .lock != "vma_read");
+def blame($lines; $pid; f): total(blockers_of($lines; $pid) | select(f) | count("blamed_ns"));
+def blame($lines; $pid): blame($lines; $pid; true);
+# The share of it.
+def share($lines; $pid; f): blame($lines; $pid; f) / blame($lines; $pid);
+# A part of the time of those holds.
+def part($lines; $pid; f; $key): total(blockers_of($lines; $pid) | select(f) | count($key));

@@ -285,8 +285,18 @@ static void self_has_counters_and_gauges(void **state)
 	struct vml_snapshot *a = unit_snapshot(1), *b = unit_snapshot(2), *d;
 
 	(void)state;
-	a->self = (struct vml_self){ 1, 100, 1000, 5000, 6000, true };
-	b->self = (struct vml_self){ 1, 150, 1700, 4000, 7000, true };
+	a->self = (struct vml_self){ .foreign_mmap_locks = 1,
+				     .bpf_runs = 100,
+				     .cpu_ns = 1000,
+				     .rss_bytes = 5000,
+				     .map_bytes = 6000,
+				     .from_bpf = true };
+	b->self = (struct vml_self){ .foreign_mmap_locks = 1,
+				     .bpf_runs = 150,
+				     .cpu_ns = 1700,
+				     .rss_bytes = 4000,
+				     .map_bytes = 7000,
+				     .from_bpf = true };
 	d = unit_delta(a, b);
 	assert_int_equal(d->self.foreign_mmap_locks, 0);
 	assert_int_equal(d->self.bpf_runs, 50);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
 #include "unit.h"
@@ -69,6 +70,21 @@ static const struct {
 	[VML_SERVE_NS] = { "serve_ns", "SERVE", VML_UNIT_NS },
 	[VML_USERFAULTFD_NS] = { "userfaultfd_ns", "UFFD", VML_UNIT_NS },
 	[VML_PAGE_IO_NS] = { "page_io_ns", "PAGE IO", VML_UNIT_NS },
+	[VML_BLAMED_NS] = { "blamed_ns", "BLAMED", VML_UNIT_NS },
+	[VML_UNATTRIBUTED_NS] = { "unattributed_ns", "HANDOVER", VML_UNIT_NS },
+	[VML_HANDOVER_RUNQUEUE_NS] = { "handover_runqueue_ns", "NO CPU", VML_UNIT_NS },
+	[VML_HANDOVER_WAKEUP_NS] = { "handover_wakeup_ns", "WAKEUP", VML_UNIT_NS },
+	[VML_AVOIDABLE_NS] = { "avoidable_ns", "AVOIDABLE", VML_UNIT_NS },
+	[VML_FOREIGN_NS] = { "foreign_ns", "FOREIGN", VML_UNIT_NS },
+	[VML_VICTIMS] = { "victims", "VICTIMS", VML_UNIT_COUNT },
+	[VML_HOLDS] = { "holds", "HOLDS", VML_UNIT_COUNT },
+	[VML_HOLD_NS] = { "hold_ns", "HELD", VML_UNIT_NS },
+	[VML_ON_CPU_NS] = { "on_cpu_ns", "ON CPU", VML_UNIT_NS },
+	[VML_RUNNABLE_NS] = { "runnable_ns", "RUNQ", VML_UNIT_NS },
+	[VML_SLEEP_NS] = { "sleep_ns", "SLEEP", VML_UNIT_NS },
+	[VML_RECLAIM_NS] = { "reclaim_ns", "RECLAIM", VML_UNIT_NS },
+	[VML_IO_NS] = { "io_ns", "IO", VML_UNIT_NS },
+	[VML_SWAP_NS] = { "swap_ns", "SWAP", VML_UNIT_NS },
 };
 
 _Static_assert(VML_ARRAY_SIZE(reason) == VML_NREASONS, "each reason has a name here");

@@ -74,8 +74,16 @@ def identities_of_lines:
 
 def line_identities:
 	. as $line
-	| (.totals | keys[]) as $key
+	| (.totals | keys[] | select(. != "wait_ns")) as $key
 	| differ("\(.time) sum of processes[].\($key)"; total(.processes[][$key] // 0); .totals[$key]);
+
+# The ledgers of one instant agree, whatever was skipped.
+def ledgers:
+	.time as $time
+	| (.totals
+		| differ("\($time) totals.wait_ns, of blamed + unattributed"; .wait_ns; .blamed_ns + .unattributed_ns),
+		  differ("\($time) totals.unattributed_ns, of its parts"; .unattributed_ns; .handover_runqueue_ns + .handover_wakeup_ns)),
+	  differ("\($time) self.ledger_error_ns"; .self.ledger_error_ns; 0);
 
 def foreign:
 	select(.self.foreign_mmap_locks != null)
@@ -146,6 +154,36 @@ def reason_checked($name; $window):
 			end)
 	  end;
 
+# Of loads with a culprit: the least share of the blame for the load's lock that is its.
+def culprit_shares:
+	{convoy: 0.95, writers: 0.5, bigfork: 0.5, smaps: 0.3, starved: 0.8, throttled: 0.5, pageio: 0.3};
+# What its holds were, for the most part; compared with its time on a CPU or with all of it.
+def culprit_waits: {starved: "runnable_ns", throttled: "runnable_ns", pageio: "sleep_ns"};
+def blame_checked($name; $window):
+	.load as $load
+	| culprit_shares[$load.scenario] as $least
+	| select($least != null)
+	| [$window[].blockers[] | select(.target_pid == $load.pid and .lock != "vma_read")] as $all
+	| [$all[] | select(.tid as $tid | any($load.culprits[]; .tid == $tid))] as $its
+	| losses($window; test("misses_tp_mmap_lock|lock_unmatched|ledger_")) as $skipped
+	| total($all[].blamed_ns) as $blamed
+	| verdict("\($name): the culprit is charged\(if $skipped > 0 then " (\($skipped) events skipped)" else "" end)";
+		(select($blamed == 0) | "nobody is"),
+		(select($blamed > 0 and total($its[].blamed_ns) < $blamed * $least * (if $skipped > 0 then 0.9 else 1 end))
+			| "\(total($its[].blamed_ns)) of \($blamed) ns"),
+		(culprit_waits[$load.scenario] | values as $what
+			| select(total($its[][$what]) < total($its[].hold_ns) * 0.4)
+			| "\($what) \(total($its[][$what])) of \(total($its[].hold_ns)) ns"),
+		(select($skipped == 0)
+			| differ("blame of blockers[]"; $blamed; total($window[].processes[] | select(.pid == $load.pid) | .blamed_ns))))
+	+ {blame: {share: (if $blamed > 0 then total($its[].blamed_ns) / $blamed else null end), $skipped}};
+
+# At rest before and after, rows and ledgers have seen the same waits.
+def waits_checked($name; $window):
+	select(.before.quiet and .after.quiet and losses($window; test("misses_tp_mmap_lock|lock_|ledger_")) == 0)
+	| verdict("\($name): waits of all processes are waits for all locks";
+		differ("ns"; total($window[].processes[].wait_ns); total($window[].totals.wait_ns)));
+
 # A return is not seen when its kretprobe had no room for it: the kernel counts that too.
 def returns_checked($name; $window):
 	losses($window; . == "return_unseen") as $unseen
@@ -194,7 +232,8 @@ def load_checked:
 		  else
 			verdict("\($name): a quiet moment before and after"; select(.before.quiet and .after.quiet | not) | "there was none"),
 			faults_checked($name; $window), reason_checked($name; $window),
-			returns_checked($name; $window), kernel_checked($name; $window)
+			returns_checked($name; $window), kernel_checked($name; $window),
+			blame_checked($name; $window), waits_checked($name; $window)
 		  end
 	  end;
 
@@ -239,6 +278,7 @@ def summed:
 			verdict("it sees what it is for"; expected($backend; $detail)[] | select(capabilities[.] != true)),
 			skipped_by_kprobes,
 			verdict("sums in every line"; identities_of_lines, ($lines[] | line_identities)),
+			verdict("ledgers in every line"; $lines[] | ledgers),
 			verdict("no mmap_lock of another process taken"; $lines[] | foreign),
 			($runs[] | load_checked)
 		],
