@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../src/command/command.h"
 #include "../src/load/load.h"
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
@@ -131,6 +132,8 @@ static int version(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "doctor", "[OPTION...]", "what can be observed on this host", doctor },
+	{ "report", "[OPTION...]", "what is seen in some seconds; --folded: stacks for flame graphs",
+	  vml_report_command },
 	{ "load", "SCENARIO [OPTION...]", "make page faults and mmap_lock traffic on purpose", load },
 	{ "schema", "", "the JSON Schema of vmalocktop -j", schema },
 	{ "help", "", "this text", help },

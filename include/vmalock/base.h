@@ -70,6 +70,8 @@ char *vml_fmt_time(char *buf, size_t n, uint64_t real_ns);
 int vml_parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret_v);
 /* Seconds with a fraction, "0.5", to nanoseconds; at least 1 ms, at most a day. */
 int vml_parse_seconds(const char *s, uint64_t *ret_ns);
+/* A number with its unit, "500us", "1ms", "2.5s", "100ns", to nanoseconds; 1 ns to a day. */
+int vml_parse_duration(const char *s, uint64_t *ret_ns);
 /* "12,34,56"; the caller frees *@ret_pids. -ENOMEM */
 int vml_parse_pids(const char *s, uint32_t **ret_pids, size_t *ret_n);
 

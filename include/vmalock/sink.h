@@ -88,6 +88,9 @@ int vml_json_schema_write(FILE *out);
 int vml_folded_write(FILE *out, const char *comm, const struct vml_frame *user, size_t nuser,
 		     const struct vml_frame *kernel, size_t nkernel, uint64_t value);
 
+/* The stacks of a delta in these lines, with what each is charged with in nanoseconds. */
+int vml_folded_stacks_write(FILE *out, const struct vml_snapshot *delta);
+
 /* What doctor says: text for people, JSON for programs (src/sinks/doctor.c). */
 int vml_doctor_write(FILE *out, const struct vml_caps *caps, bool utf8);
 int vml_doctor_json_write(FILE *out, const struct vml_caps *caps);

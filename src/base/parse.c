@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmalock/base.h"
 
@@ -75,6 +76,36 @@ int vml_parse_seconds(const char *s, uint64_t *ret_ns)
 		return -ERANGE;
 	*ret_ns = fraction;
 	return 0;
+}
+
+int vml_parse_duration(const char *s, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", SECOND } };
+	uint64_t whole = 0, fraction = 0; /* of the unit; in billionths of it */
+	bool digits;
+
+	digits = take_digits(&s, &whole);
+	if (*s == '.') {
+		digits |= is_digit(s[1]);
+		s = take_fraction(s + 1, &fraction);
+	}
+	if (!digits)
+		return -EINVAL;
+	for (size_t i = 0; i < VML_ARRAY_SIZE(units); i++) {
+		if (strcmp(s, units[i].name))
+			continue;
+		if (whole > INTERVAL_MAX / units[i].ns)
+			return -ERANGE;
+		whole = whole * units[i].ns + fraction / (SECOND / units[i].ns);
+		if (!whole || whole > INTERVAL_MAX)
+			return -ERANGE;
+		*ret_ns = whole;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 int vml_parse_pids(const char *s, uint32_t **ret_pids, size_t *ret_n)

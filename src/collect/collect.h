@@ -301,7 +301,7 @@ struct stacks;
 
 int stacks_open(struct stacks **ret);
 void stacks_close(struct stacks *s);
-/* After the threads of a pass. */
+/* After the threads of a pass, and those that ended. */
 int stacks_read(struct stacks *s, const struct session *session, const struct tables *t);
 /* Fills snap->stack, with names. -ENOMEM */
 int stacks_fill(struct vml_snapshot *snap, struct stacks *s, const struct session *session);

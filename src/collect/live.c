@@ -418,9 +418,9 @@ static int pass(struct live *l)
 	if (!err)
 		err = blame_read_ledgers(&l->t, &l->session);
 	if (!err)
-		err = stacks_read(l->stacks, &l->session, &l->t);
-	if (!err)
 		ring_buffer__consume(l->exits);
+	if (!err)
+		err = stacks_read(l->stacks, &l->session, &l->t);
 	table_walk(&l->t.vmas, settle, l);
 	table_walk(&l->t.blockers, settle, l);
 	table_walk(&l->t.processes, settle, l);

@@ -32,12 +32,16 @@ struct blamed {
 	struct vml_stack_value value;
 };
 
+struct list {
+	struct blamed *entry; /* by in_order(), when the pass is over */
+	size_t n, room;
+};
+
 struct stacks {
 	struct vml_symbols *symbols;
 	struct vml_arena *arena; /* of resolved frames */
 	void *resolved; /* tsearch(3) of struct resolved, in arena */
-	struct blamed *entry; /* of this pass */
-	size_t n, room;
+	struct list now, before; /* of this pass, and of the one before */
 };
 
 int stacks_open(struct stacks **ret)
@@ -69,25 +73,26 @@ void stacks_close(struct stacks *s)
 	tdestroy(s->resolved, in_arena);
 	vml_symbols_close(s->symbols);
 	vml_arena_free(s->arena);
-	free(s->entry);
+	free(s->now.entry);
+	free(s->before.entry);
 	free(s);
 }
 
 static int add(void *arg, const void *key, const void *value)
 {
-	struct stacks *s = arg;
+	struct list *l = arg;
 	struct blamed *e;
 	size_t room;
 
-	if (s->n == s->room) {
-		room = s->room ? 2 * s->room : 64;
-		e = reallocarray(s->entry, room, sizeof(*e));
+	if (l->n == l->room) {
+		room = l->room ? 2 * l->room : 64;
+		e = reallocarray(l->entry, room, sizeof(*e));
 		if (!e)
 			return -ENOMEM;
-		s->entry = e;
-		s->room = room;
+		l->entry = e;
+		l->room = room;
 	}
-	e = &s->entry[s->n++];
+	e = &l->entry[l->n++];
 	memcpy(&e->key, key, sizeof(e->key));
 	memcpy(&e->value, value, sizeof(e->value));
 	return 0;
@@ -121,26 +126,36 @@ static int in_order(const void *x, const void *y)
 	return c ? c : (k > l) - (k < l);
 }
 
+/* In @prev, which is in order: it was shown. */
+static bool was_shown(const struct list *prev, const struct blamed *e)
+{
+	return prev->n && bsearch(e, prev->entry, prev->n, sizeof(*e), in_order);
+}
+
 int stacks_read(struct stacks *s, const struct session *session, const struct tables *t)
 {
 	int fd = bpf_map__fd(session->skel->maps.stack_blame), err;
+	struct list prev = s->now;
 	size_t used = 0;
 
-	s->n = 0;
-	err = map_each(fd, sizeof(struct vml_stack_key), sizeof(struct vml_stack_value), add, s);
+	s->now = s->before;
+	s->before = prev;
+	s->now.n = 0;
+	err = map_each(fd, sizeof(struct vml_stack_key), sizeof(struct vml_stack_value), add, &s->now);
 	if (err)
 		return err;
-	for (size_t i = 0; i < s->n; i++) {
-		const struct vml_id id = id_of(&s->entry[i].key);
+	for (size_t i = 0; i < s->now.n; i++) {
+		const struct blamed *e = &s->now.entry[i];
+		const struct vml_id id = id_of(&e->key);
 
-		/* as a blocker: when its thread has no row any more it was shown for the last time */
-		if (table_find(&t->threads, &id))
-			s->entry[used++] = s->entry[i];
+		/* as a blocker: its thread was shown for the last time, and it, too */
+		if (!table_find(&t->threads, &id) && was_shown(&s->before, e))
+			bpf_map_delete_elem(fd, &e->key);
 		else
-			bpf_map_delete_elem(fd, &s->entry[i].key);
+			s->now.entry[used++] = *e;
 	}
-	s->n = used;
-	qsort(s->entry, s->n, sizeof(*s->entry), in_order);
+	s->now.n = used;
+	qsort(s->now.entry, used, sizeof(*s->now.entry), in_order);
 	vml_symbols_trim(s->symbols);
 	return 0;
 }
@@ -240,11 +255,11 @@ int stacks_fill(struct vml_snapshot *snap, struct stacks *s, const struct sessio
 	struct vml_symbols_stats stats;
 	char doing[DOING_MAX];
 
-	snap->stack = vml_arena_alloc(snap->arena, s->n * sizeof(*snap->stack));
+	snap->stack = vml_arena_alloc(snap->arena, s->now.n * sizeof(*snap->stack));
 	if (!snap->stack)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->n && !err; i++) {
-		const struct blamed *e = &s->entry[i];
+	for (size_t i = 0; i < s->now.n && !err; i++) {
+		const struct blamed *e = &s->now.entry[i];
 		struct vml_stack *x = &snap->stack[i];
 
 		*x = (struct vml_stack){
@@ -264,7 +279,7 @@ int stacks_fill(struct vml_snapshot *snap, struct stacks *s, const struct sessio
 			return -ENOMEM;
 		err = fill_frames(s, fd, &e->key, snap->arena, x);
 	}
-	snap->nstack = s->n;
+	snap->nstack = s->now.n;
 	vml_symbols_stats(s->symbols, &stats);
 	snap->self.maps_read = stats.maps_read;
 	return err;

@@ -55,3 +55,16 @@ int vml_folded_write(FILE *out, const char *comm, const struct vml_frame *user, 
 	fprintf(out, " %" PRIu64 "\n", value);
 	return ferror(out) ? -EIO : 0;
 }
+
+int vml_folded_stacks_write(FILE *out, const struct vml_snapshot *delta)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < delta->nstack && !err; i++) {
+		const struct vml_stack *s = &delta->stack[i];
+
+		err = vml_folded_write(out, s->comm, s->frame + s->nkernel, s->nframes - s->nkernel, s->frame,
+				       s->nkernel, s->blamed_ns);
+	}
+	return err;
+}

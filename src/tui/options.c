@@ -18,7 +18,7 @@
 #define INTERVAL_NS 1000000000ULL
 #define BATCH_ROWS 20
 
-enum { OPT_CGROUP = 256, OPT_BACKEND, OPT_DETAIL, OPT_BTF };
+enum { OPT_CGROUP = 256, OPT_BACKEND, OPT_DETAIL, OPT_BTF, OPT_STACKS_OVER, OPT_USER_STACKS };
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "What is shown:", 1 },
@@ -41,6 +41,10 @@ static const struct argp_option options[] = {
 	  "The kernel hooks: fentry, kprobe or tracepoint (default auto: the first of them that works)", 4 },
 	{ "detail", OPT_DETAIL, "NAME", 0,
 	  "default, or exact: also misses, who looks VMAs up and how long faults take, at a higher cost", 4 },
+	{ "stacks-over", OPT_STACKS_OVER, "TIME", 0,
+	  "Keep the stack of a holder when somebody waited for it for longer: 500us, 1ms, 2s; off (default 1ms)", 4 },
+	{ "user-stacks", OPT_USER_STACKS, NULL, 0, "Also its stack in the program: reads the program's /proc/PID/maps",
+	  4 },
 	{ "btf", OPT_BTF, "FILE", 0, "Type information of the kernel", 4 },
 	{ "help", 'h', NULL, 0, "Print this", -1 },
 	{ "version", 'V', NULL, 0, "Print the version", -1 },
@@ -111,6 +115,15 @@ static error_t parse_measuring(struct parse *p, int key, const char *arg)
 	case OPT_DETAIL:
 		live->detail = one_of(details, arg);
 		return live->detail ? 0 : wrong(p, "--detail: default or exact, not '%s'", arg);
+	case OPT_STACKS_OVER:
+		if (!strcmp(arg, "off"))
+			live->stacks_over_ns = VML_STACKS_OFF;
+		else if (vml_parse_duration(arg, &live->stacks_over_ns))
+			return wrong(p, "--stacks-over: a time as 500us, 1ms or 2s, or off, not '%s'", arg);
+		return 0;
+	case OPT_USER_STACKS:
+		live->user_stacks = true;
+		return 0;
 	default:
 		live->btf_path = arg;
 		return 0;
@@ -176,6 +189,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_BACKEND:
 	case OPT_DETAIL:
 	case OPT_BTF:
+	case OPT_STACKS_OVER:
+	case OPT_USER_STACKS:
 		return parse_measuring(p, key, arg);
 	case 'h':
 	case 'V':

@@ -28,6 +28,41 @@ static void u32(void **state)
 	assert_int_equal(v, UINT32_MAX);
 }
 
+static void durations(void **state)
+{
+	static const struct {
+		const char *s;
+		uint64_t ns;
+	} good[] = {
+		{ "1ns", 1 },
+		{ "500us", 500000 },
+		{ "1ms", 1000000 },
+		{ "2.5s", 2500000000 },
+		{ ".25ms", 250000 },
+		{ "1.5ns", 1 },
+		{ "86400s", 86400000000000 },
+		{ "0.001us", 1 },
+		{ "3.s", 3000000000 },
+		{ "86400000ms", 86400000000000 },
+	};
+	static const char *const bad[] = { "",	   "1",	   "ms",  ".ms",   "1 ms", "1m",
+					   "-1ms", "1ms ", "1MS", "1,5ms", "0x1s", "off" };
+	static const char *const out[] = { "0ns", "0s", "0.5ns", "86401s", "99999999999999999999999s", "86400.1s" };
+	uint64_t v = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(bad); i++)
+		assert_int_equal(vml_parse_duration(bad[i], &v), -EINVAL);
+	for (i = 0; i < VML_ARRAY_SIZE(out); i++)
+		assert_int_equal(vml_parse_duration(out[i], &v), -ERANGE);
+	assert_int_equal(v, 7);
+	for (i = 0; i < VML_ARRAY_SIZE(good); i++) {
+		assert_int_equal(vml_parse_duration(good[i].s, &v), 0);
+		assert_int_equal(v, good[i].ns);
+	}
+}
+
 static void seconds(void **state)
 {
 	static const struct {
@@ -108,10 +143,8 @@ static void clocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(u32),
-		cmocka_unit_test(seconds),
-		cmocka_unit_test(pids),
-		cmocka_unit_test(clocks),
+		cmocka_unit_test(u32),	cmocka_unit_test(seconds), cmocka_unit_test(durations),
+		cmocka_unit_test(pids), cmocka_unit_test(clocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
