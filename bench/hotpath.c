@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What an observer adds to a page fault.
+ * What an observer adds to a page fault, and to a pair of mmap(2) and munmap(2).
  *
- * One process on one CPU faults in 4 KiB anonymous pages, in rounds: without
- * an observer, with one, without, with the next, and so on.  What an observer
+ * One process on one CPU faults in 4 KiB anonymous pages, and maps and unmaps one
+ * (nobody else wants the lock), in rounds: without an observer, with one, without, with the next, and so on.  What an observer
  * adds in a round is its time less the mean of the rounds without one just
  * before and after it, so that a machine that gets slower or faster does not
  * count.  Printed are medians over the rounds.  No time is judged here.
@@ -39,11 +39,11 @@
 #define MAX_ROUNDS 1000
 #define MAX_PASSES 2048
 
-enum { ONE_VMA, MANY_VMAS, NWORKLOADS };
+enum { ONE_VMA, MANY_VMAS, PAIR, NWORKLOADS };
 enum { EMPTY, VMALOCK, BPFTRACE, NOBSERVERS };
 
 static const char *const observer_names[NOBSERVERS] = { "empty", "vmalock", "bpftrace" };
-static const char *const workload_names[NWORKLOADS] = { "one_vma", "many_vmas" };
+static const char *const workload_names[NWORKLOADS] = { "one_vma", "many_vmas", "mmap_munmap" };
 
 struct series {
 	double v[NOBSERVERS * MAX_ROUNDS];
@@ -57,7 +57,7 @@ struct bench {
 	/* state */
 	double busy; /* load average at the start */
 	int others; /* BPF programs that were on the fault tracepoint before us */
-	unsigned char *region[NWORKLOADS];
+	unsigned char *region[PAIR];
 	cpu_set_t all_cpus;
 	struct empty *empty;
 	struct vml_source *source;
@@ -138,12 +138,29 @@ static double touch(unsigned char *p, int vmas)
 	return ns;
 }
 
-/* ns of a fault, the median of the passes of a round; *made grows by the faults. */
+/* Returns ns of mmap(2) and munmap(2) of a page that is never touched. */
+static double map_and_unmap(void)
+{
+	double start = cpu_ns();
+
+	for (int i = 0; i < PAGES; i++)
+		munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+	return (cpu_ns() - start) / PAGES;
+}
+
+/* ns of one, the median of the passes of a round; *made grows by the faults. */
 static double measure(const struct bench *b, int workload, long *made)
 {
-	unsigned char *p = b->region[workload];
+	unsigned char *p = workload == PAIR ? NULL : b->region[workload];
 	int vmas = workload == ONE_VMA ? 1 : b->vmas;
 	struct series pass = { .n = 0 };
+
+	if (workload == PAIR) {
+		map_and_unmap();
+		for (int n = 0; n < b->faults; n += PAGES)
+			series_add(&pass, map_and_unmap());
+		return median(&pass);
+	}
 
 	touch(p, vmas); /* warms caches and the observer's maps, not timed */
 	for (int n = 0; n < b->faults; n += PAGES)
@@ -179,7 +196,7 @@ static int empty_on(struct bench *b, char *error)
 	}
 	err = empty__attach(b->empty);
 	if (err)
-		snprintf(error, VML_ERROR_MAX, "cannot attach to page_fault_user: %s", strerror(-err));
+		snprintf(error, VML_ERROR_MAX, "cannot attach: %s", strerror(-err));
 	return err;
 }
 
@@ -295,12 +312,13 @@ static long bpftrace_off(struct bench *b)
 
 static const struct observer {
 	int every; /* how many rounds: bpftrace takes long to start */
+	int workloads; /* the first so many are comparable: the script does not look at mmap_lock */
 	int (*on)(struct bench *b, char *error);
 	long (*off)(struct bench *b);
 } observers[NOBSERVERS] = {
-	[EMPTY] = { .every = 1, .on = empty_on, .off = empty_off },
-	[VMALOCK] = { .every = 1, .on = vmalock_on, .off = vmalock_off },
-	[BPFTRACE] = { .every = 4, .on = bpftrace_on, .off = bpftrace_off },
+	[EMPTY] = { .every = 1, .workloads = NWORKLOADS, .on = empty_on, .off = empty_off },
+	[VMALOCK] = { .every = 1, .workloads = NWORKLOADS, .on = vmalock_on, .off = vmalock_off },
+	[BPFTRACE] = { .every = 4, .workloads = PAIR, .on = bpftrace_on, .off = bpftrace_off },
 };
 
 /* ---- rounds */
@@ -327,7 +345,8 @@ static void observe(struct bench *b, int o, double before[NWORKLOADS])
 	for (int w = 0; w < NWORKLOADS; w++) {
 		after = measure(b, w, &none);
 		series_add(&b->bare[w], after);
-		series_add(&b->added[o][w], with[w] - (before[w] + after) / 2);
+		if (w < observers[o].workloads)
+			series_add(&b->added[o][w], with[w] - (before[w] + after) / 2);
 		before[w] = after;
 	}
 }
@@ -353,17 +372,16 @@ static void run(struct bench *b)
 
 /* ---- results */
 
-static void print_row(const char *name, struct series *one, struct series *many)
+static void print_row(const char *name, struct series s[NWORKLOADS])
 {
-	struct series *s[NWORKLOADS] = { one, many };
-
 	printf("%-22s", name);
 	for (int w = 0; w < NWORKLOADS; w++) {
-		if (s[w]->n)
-			printf("  %7.0f (%.0f..%.0f)%*s", median(s[w]), quantile(s[w], 0.25), quantile(s[w], 0.75),
-			       w + 1 < NWORKLOADS ? 6 : 0, "");
-		else
-			printf("  %7s%*s", "-", w + 1 < NWORKLOADS ? 18 : 0, "");
+		char quartiles[64] = "";
+
+		if (s[w].n)
+			snprintf(quartiles, sizeof(quartiles), "%.0f (%.0f..%.0f)", median(&s[w]),
+				 quantile(&s[w], 0.25), quantile(&s[w], 0.75));
+		printf("  %-22s", s[w].n ? quartiles : "-");
 	}
 	putchar('\n');
 }
@@ -375,22 +393,22 @@ static void print_ratio(struct bench *b, const char *name, int over)
 		struct series *x = &b->added[VMALOCK][w], *y = &b->added[over][w];
 
 		if (x->n && y->n && median(y) >= 1)
-			printf("  %7.2f%*s", median(x) / median(y), 18, "");
+			printf("  %-22.2f", median(x) / median(y));
 		else
-			printf("  %7s%*s", "-", 18, "");
+			printf("  %-22s", "-");
 	}
 	putchar('\n');
 }
 
 static void print_table(struct bench *b, const struct utsname *u)
 {
-	printf("ns per 4 KiB anonymous fault: median (quartiles) of %d rounds of %d faults, CPU %d, %s %s\n\n",
+	printf("ns per 4 KiB anonymous fault, or pair of calls: median (quartiles) of %d rounds of %d, CPU %d, %s %s\n\n",
 	       b->rounds, b->faults, b->cpu, u->release, u->machine);
-	printf("%-22s  %7s%18s  %7s\n", "", "one VMA", "", "changing among many");
-	print_row("without", &b->bare[0], &b->bare[1]);
-	print_row("added by empty program", &b->added[EMPTY][0], &b->added[EMPTY][1]);
-	print_row("added by vmalock", &b->added[VMALOCK][0], &b->added[VMALOCK][1]);
-	print_row("added by bpftrace", &b->added[BPFTRACE][0], &b->added[BPFTRACE][1]);
+	printf("%-22s  %-22s  %-22s  %-22s\n", "", "one VMA", "changing among many", "mmap and munmap");
+	print_row("without", b->bare);
+	print_row("added by empty program", b->added[EMPTY]);
+	print_row("added by vmalock", b->added[VMALOCK]);
+	print_row("added by bpftrace", b->added[BPFTRACE]);
 	print_ratio(b, "vmalock / empty", EMPTY);
 	print_ratio(b, "vmalock / bpftrace", BPFTRACE);
 	for (int o = 0; o < NOBSERVERS; o++) {
@@ -475,7 +493,8 @@ static int other_observers(void)
 
 static const char usage[] =
 	"usage: hotpath [--rounds N] [--faults N] [--vmas N] [--cpu N] [--script FILE] [--json FILE]\n"
-	"Prints what vmalock, an empty BPF program and a bpftrace script add to a page fault.\n"
+	"Prints what vmalock, an empty BPF program and a bpftrace script add to a page fault,\n"
+	"and to a pair of mmap and munmap.\n"
 	"  --rounds N     with and without each observer, of bpftrace a quarter (60)\n"
 	"  --faults N     in each round (32768)\n"
 	"  --vmas N       a power of two, among which faults change (256)\n"

@@ -230,6 +230,8 @@ static int choose(struct session *s, const struct vml_live_options *o, char erro
 			return -EOPNOTSUPP;
 		}
 		err = try_backend(s, order[i], o, error);
+		if (!err)
+			error[0] = '\0'; /* what the others lacked */
 		if (!err || err == -EPERM || err == -ENOMEM)
 			return err;
 	}
