@@ -165,3 +165,50 @@ all_is_charged()
 	expect b m '([$lines[].totals.blamed_ns] | add) == ([$lines[].blockers[] | select(.lock != "vma_read") | .blamed_ns] | add // 0)' \
 		'[([$lines[].totals.blamed_ns] | add), ([$lines[].blockers[] | select(.lock != "vma_read") | .blamed_ns] | add)]'
 }
+
+@test "report --folded: the stacks of the holder, as flame graph tools read them" {
+	"$BUILD/bin/vmalock" report --folded -t 6 --user-stacks --stacks-over 100us \
+		>"$BATS_TEST_TMPDIR/folded" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+	pid_of[report]=$!
+	until_true 'the programs of vmalock report' attached "${pid_of[report]}"
+	"$BUILD/bin/vmalock" load convoy -t 8 -r 30 >/dev/null
+	wait "${pid_of[report]}" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+	unset "pid_of[report]"
+	grep -q '^vmalock;.*do_madvise_\[k\].* [1-9][0-9]*$' "$BATS_TEST_TMPDIR/folded" || fail "$(head -n 5 "$BATS_TEST_TMPDIR/folded")"
+	# the program's own frames are resolved while it lives
+	grep -q '^vmalock;[^;]*madvise;' "$BATS_TEST_TMPDIR/folded" || fail "$(head -n 5 "$BATS_TEST_TMPDIR/folded")"
+	! grep -vE '^[^; ]+(;[^; ]+)+ [0-9]+$' "$BATS_TEST_TMPDIR/folded"
+}
+
+# Its baseline is taken: the iterator's link is there, and it sleeps.
+attached()
+{
+	ls -l "/proc/$1/fd" 2>/dev/null | grep -q 'bpf.link' && grep -q 'State:.S' "/proc/$1/status"
+}
+
+@test "stacks that are not asked for are not taken" {
+	top_start a -j -d 0.5 -l 0 --stacks-over off
+	window_open a
+	"$BUILD/bin/vmalock" load convoy -t 8 -r 10 -j >"$BATS_TEST_TMPDIR/l.report"
+	window_close a
+	top_stop a
+	expect a l '[$lines[].stacks[]] == [] and blame($lines; $load.pid) > 0'
+	expect a l 'total($lines[] | .self.process_maps_read) == 0'
+}
+
+@test "a holder from before the start is not known, and no wait is lost" {
+	program_start l "$BUILD/bin/vmalock" load starved -r 40 -j --handshake
+	echo go >&"${go_of[l]}"
+	sleep 1
+	top_start a -j -d 0.3 -l 0
+	window_open a
+	until_said a $(($(lines a) + 6))
+	window_close a
+	kill "${pid_of[l]}"
+	wait "${pid_of[l]}" || :
+	unset "pid_of[l]"
+	top_stop a
+	jq -n '{}' >"$BATS_TEST_TMPDIR/l.report"
+	check_lines a
+	expect a l 'loss($lines) | [.ledger_map_full, .blocker_map_full] | all(. == null)' 'loss($lines)'
+}
