@@ -355,7 +355,7 @@ static __always_inline struct task_struct *compat_mm_owner(struct mm_struct *mm)
 /* CONFIG_SCHED_INFO: how long @task waited for a CPU while it was runnable. */
 static __always_inline __u64 compat_run_delay(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->sched_info) ? task->sched_info.run_delay : 0;
+	return bpf_core_field_exists(task->sched_info.run_delay) ? task->sched_info.run_delay : 0;
 }
 
 /* CONFIG_SMP.  An int in 6.18, one byte in 7.3: a load can be narrowed when both are unsigned. */
