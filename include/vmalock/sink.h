@@ -36,6 +36,7 @@ enum vml_health {
 	VML_HEALTHY,
 	VML_FALLING_BACK, /* over 20 % of over 1,000 faults/s took mmap_lock */
 	VML_WAITING, /* threads wait for mmap_lock over 0.5 s a second */
+	VML_STALLED, /* a thread has been waiting for VML_STALL_NS and waits on */
 };
 enum vml_health vml_health(const struct vml_snapshot *delta);
 
@@ -65,7 +66,13 @@ int vml_reasons_rank(const struct vml_snapshot *delta, const struct vml_tally *t
 /* There is something to say of who looks VMAs up: others than page faults did, too. */
 bool vml_lookups_worth(const struct vml_snapshot *delta);
 
-/* A batch: verdict, header, table of the scope (src/sinks/table.c, libsmartcols). */
+/* Who holds locks that others wait for can be seen: blockers, blame by cgroup and stalls are known. */
+bool vml_blame_known(const struct vml_snapshot *delta);
+
+/*
+ * A batch: verdict, header, table of the scope, and who held up whom, when
+ * anybody did (src/sinks/table.c, libsmartcols).
+ */
 int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view);
 
 /* One JSON object and a newline (src/sinks/json.c, jansson); keys: design, section 9. */

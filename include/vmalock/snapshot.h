@@ -303,7 +303,7 @@ struct vml_snapshot {
 	size_t nlookup;
 	struct vml_stall *stall; /* gauges; one for each lock: who waits for it the longest; longest first */
 	size_t nstall;
-	struct vml_stack *stack; /* sorted by id and key */
+	struct vml_stack *stack; /* sorted by id and key; NULL: none are taken */
 	size_t nstack;
 	struct vml_self self;
 };

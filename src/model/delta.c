@@ -261,7 +261,7 @@ static int delta_stacks(struct vml_snapshot *d, const struct vml_snapshot *prev,
 	size_t i, j = 0;
 	int err = 0;
 
-	if (!cur->nstack)
+	if (!cur->stack)
 		return 0;
 	d->stack = vml_arena_alloc(d->arena, cur->nstack * sizeof(*d->stack));
 	if (!d->stack)

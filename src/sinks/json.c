@@ -388,14 +388,18 @@ int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view 
 	put_key(&w, "totals");
 	put_value(&w, totals_object(delta));
 	for (scope = 0; scope < VML_NSCOPES; scope++)
-		put_rows(&w, delta, scope, &rows[scope]);
+		if (scope != VML_BLOCKER || vml_blame_known(delta))
+			put_rows(&w, delta, scope, &rows[scope]);
 	if (delta->have_reasons)
 		put_reasons(&w, delta);
 	if (delta->lookup)
 		put_lookups(&w, delta, view->limit == 0);
-	put_cgroups(&w, delta);
-	put_stalls(&w, delta);
-	put_stacks(&w, delta);
+	if (vml_blame_known(delta)) {
+		put_cgroups(&w, delta);
+		put_stalls(&w, delta);
+	}
+	if (delta->stack)
+		put_stacks(&w, delta);
 	put_histograms(&w, delta, rows);
 	put_key(&w, "loss");
 	put_value(&w, loss_object(delta));

@@ -28,6 +28,11 @@ bool vml_knows(const struct vml_snapshot *delta, enum vml_metric m)
 	return delta->have[VML_PROCESS] & VML_METRIC_BIT(m);
 }
 
+bool vml_blame_known(const struct vml_snapshot *delta)
+{
+	return delta->have[VML_BLOCKER] & VML_METRIC_BIT(VML_BLAMED_NS);
+}
+
 char *vml_grouped(char *buf, size_t n, double v)
 {
 	char digits[32];

@@ -19,4 +19,7 @@ char *vml_spaced(char *buf, size_t n);
 int vml_view_rank(struct vml_snapshot *delta, const struct vml_view *view, enum vml_scope scope,
 		  const struct vml_row ***ret_rows, size_t *ret_n);
 
+/* The stall that goes on the longest, cut to @n; returns the length. There is one. (src/sinks/stall.c) */
+size_t vml_stall_text(const struct vml_snapshot *delta, char *buf, size_t n);
+
 #endif

@@ -252,15 +252,21 @@ int vml_json_schema_write(FILE *out)
 	add(&o, "backend", backend_schema(), NULL, true);
 	add(&o, "totals", totals_schema(), "Of all processes; limits and sorting do not change them.", true);
 	for (scope = 0; scope < VML_NSCOPES; scope++)
-		add(&o, vml_scope_keys[scope], rows_schema(scope), "Rows that changed; all of them with -l 0.", true);
+		add(&o, vml_scope_keys[scope], rows_schema(scope),
+		    scope == VML_BLOCKER ? "Holders that others waited for; absent where holders cannot be seen."
+					 : "Rows that changed; all of them with -l 0.",
+		    scope != VML_BLOCKER);
 	add(&o, "reasons", reasons_schema(), "By process, whatever the limit: their sum is the fallbacks of totals.",
 	    false);
 	add(&o, "lookups", lookups_schema(), "Of the host, whatever is selected; by whom, where that can be seen.",
 	    false);
-	add(&o, "cgroups", cgroups_schema(), "Blame for mmap_lock and VMA locks by victim and blocker.", true);
+	add(&o, "cgroups", cgroups_schema(),
+	    "Blame for mmap_lock and VMA locks by victim and blocker; absent where holders cannot be seen.", false);
 	add(&o, "stalls", stalls_schema(),
-	    "Waits of 100 ms and more that go on at the end of the interval, one a lock.", true);
-	add(&o, "stacks", stacks_schema(), "Of holders, where stacks are taken (--stacks-over).", true);
+	    "Waits of 100 ms and more that go on at the end of the interval, one a lock; absent where they cannot be "
+	    "seen.",
+	    false);
+	add(&o, "stacks", stacks_schema(), "Of holders; absent where none are taken.", false);
 	add(&o, "histograms", histograms_schema(), "Of the host and of each printed row that has any.", true);
 	add(&o, "loss", map_schema(VML_JSON_INTEGER), "Events that were not counted, by cause.", true);
 	add(&o, "self", keys_schema(vml_self_keys), "What this program took.", true);

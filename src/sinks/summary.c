@@ -142,20 +142,43 @@ char *vml_summary(const struct vml_snapshot *delta, enum vml_summary line, char 
 	return buf;
 }
 
+/* Why nobody is to blame. */
+static void no_blockers(const struct vml_snapshot *d, const char *seconds, char *buf, size_t n)
+{
+	char wait[32];
+
+	if (!vml_blame_known(d)) {
+		snprintf(buf, n, "Who holds mmap_lock cannot be seen on this host; vmalock doctor says why.");
+		return;
+	}
+	vml_spaced(vml_fmt_ns(wait, sizeof(wait), (double)d->total[VML_UNATTRIBUTED_NS]), sizeof(wait));
+	if (vml_knows(d, VML_UNATTRIBUTED_NS) && d->total[VML_UNATTRIBUTED_NS])
+		snprintf(
+			buf, n,
+			"Nobody held up anybody in the last %s: the %s waited were handover, while the lock was free and "
+			"its next owner on its way.",
+			seconds, wait);
+	else
+		snprintf(buf, n, "Nobody%s waited for a lock that somebody held in the last %s.",
+			 d->selected ? " of the selected" : "", seconds);
+}
+
 char *vml_empty_text(const struct vml_snapshot *d, enum vml_scope scope, char *buf, size_t n)
 {
-	static const char *const what[] = { "process", "thread", "memory area" };
+	static const char *const what[] = { "process", "thread", "memory area", "blocker" };
 	char seconds[32];
 
+	vml_spaced(vml_fmt_ns(seconds, sizeof(seconds), (double)d->interval_ns), sizeof(seconds));
 	if (!d->interval_ns)
 		snprintf(buf, n, "The first interval is not over yet.");
+	else if (scope == VML_BLOCKER)
+		no_blockers(d, seconds, buf, n);
 	else if (scope == VML_VMA && d->caps && !vml_caps_has(d->caps, VML_CAP_VMA_IDENTITY))
 		snprintf(buf, n, "Faults cannot be told apart by VMA on this host; vmalock doctor says why.");
 	else if (!d->have[scope])
 		snprintf(buf, n, "Nothing is known by %s on this host; vmalock doctor says why.", what[scope]);
 	else
 		snprintf(buf, n, "No %s%s had a page fault%s in the last %s.", d->selected ? "selected " : "",
-			 what[scope], scope == VML_VMA ? "" : " or took mmap_lock",
-			 vml_spaced(vml_fmt_ns(seconds, sizeof(seconds), (double)d->interval_ns), sizeof(seconds)));
+			 what[scope], scope == VML_VMA ? "" : " or took mmap_lock", seconds);
 	return buf;
 }

@@ -14,6 +14,7 @@
 #include "parts.h"
 
 #define CELL_MAX 1024
+#define BLOCKERS 5 /* rows */
 
 /* ---- libsmartcols, with errors that stick */
 
@@ -99,31 +100,53 @@ static bool is_text(const struct vml_column *c)
 	return c->unit == VML_UNIT_TEXT;
 }
 
-static int print_rows(FILE *out, struct vml_snapshot *d, const struct vml_view *view)
+/* The first @n of @rows, with all columns of @scope. */
+static int print_table(FILE *out, const struct vml_snapshot *d, const struct vml_view *view, enum vml_scope scope,
+		       const struct vml_row **rows, size_t n)
 {
-	const struct vml_column *const *columns = vml_columns(view->scope), *const * c;
-	const struct vml_row **rows;
+	const struct vml_column *const *columns = vml_columns(scope), *const * c;
 	struct table t;
-	size_t n, i;
+	size_t i;
 	char cell[CELL_MAX];
-	int err = vml_view_rank(d, view, view->scope, &rows, &n);
 
-	if (err)
-		return err;
-	if (!n) {
-		fprintf(out, "\n%s\n", vml_empty_text(d, view->scope, cell, sizeof(cell)));
-		return 0;
-	}
-	fputc('\n', out);
 	table_open(&t, out, view->utf8);
 	for (c = columns; *c; c++)
 		table_column(&t, (*c)->title, !is_text(*c));
 	for (i = 0; i < n; i++) {
 		table_row(&t);
 		for (c = columns; *c; c++)
-			table_cell(&t, vml_column_text(*c, d, view->scope, rows[i], true, cell, sizeof(cell)));
+			table_cell(&t, vml_column_text(*c, d, scope, rows[i], true, cell, sizeof(cell)));
 	}
 	return table_print(&t);
+}
+
+static int print_rows(FILE *out, struct vml_snapshot *d, const struct vml_view *view)
+{
+	const struct vml_row **rows;
+	char text[CELL_MAX];
+	size_t n;
+	int err = vml_view_rank(d, view, view->scope, &rows, &n);
+
+	if (err)
+		return err;
+	fputc('\n', out);
+	if (n)
+		return print_table(out, d, view, view->scope, rows, n);
+	fprintf(out, "%s\n", vml_empty_text(d, view->scope, text, sizeof(text)));
+	return 0;
+}
+
+/* Those with most to answer for, whatever the other table is sorted by; -l 0 shows all. */
+static int print_blockers(FILE *out, struct vml_snapshot *d, const struct vml_view *view)
+{
+	size_t limit = view->limit && view->limit < BLOCKERS ? view->limit : BLOCKERS, n;
+	const struct vml_row **rows;
+	int err = vml_rank(d, VML_BLOCKER, NULL, false, false, view->limit ? limit : 0, &rows, &n);
+
+	if (err || !n || !rows[0]->value[VML_BLAMED_NS])
+		return err;
+	fputs("\nBLOCKERS: who held a lock that others waited for\n", out);
+	return print_table(out, d, view, VML_BLOCKER, rows, n);
 }
 
 static int print_reasons(FILE *out, const struct vml_snapshot *d, const struct vml_view *view)
@@ -238,6 +261,8 @@ int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view
 
 	print_head(out, delta);
 	err = print_rows(out, delta, view);
+	if (!err)
+		err = print_blockers(out, delta, view);
 	if (!err)
 		err = print_reasons(out, delta, view);
 	if (!err)

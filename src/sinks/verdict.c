@@ -14,6 +14,16 @@
 #define FALLING_BACK_RATE 1000.0
 #define WAITING_RATIO 0.5
 
+/*
+ * The lock is not what holds threads up when half of what they wait passes while
+ * nobody holds it, and half of that while the next owner waits for a CPU: then no
+ * holder that is made faster helps as much as CPU time would.  Below a tenth of
+ * WAITING_RATIO nobody is held up enough for it to matter.
+ */
+#define HANDOVER_RATIO 0.5
+#define NO_CPU_RATIO 0.5
+#define NO_CPU_WAIT (WAITING_RATIO / 10)
+
 struct sentence {
 	char *buf;
 	size_t n, len;
@@ -73,6 +83,8 @@ enum vml_health vml_health(const struct vml_snapshot *d)
 	double seconds = vml_seconds(d), faults = (double)d->total[VML_FAULTS];
 	double wait = (double)d->total[VML_WAIT_NS] / 1e9;
 
+	if (seconds > 0 && d->nstall)
+		return VML_STALLED;
 	if (seconds > 0 && vml_knows(d, VML_WAIT_NS) && wait / seconds > WAITING_RATIO)
 		return VML_WAITING;
 	if (seconds > 0 && vml_knows(d, VML_FALLBACKS) && !no_vma_locks(d) && faults / seconds > FALLING_BACK_RATE &&
@@ -127,6 +139,27 @@ static void loss_clause(struct sentence *s, const struct vml_snapshot *d)
 		       lost == 1 ? "event" : "events");
 }
 
+static bool starved(const struct vml_snapshot *d)
+{
+	double wait = (double)d->total[VML_WAIT_NS], handover = (double)d->total[VML_UNATTRIBUTED_NS];
+
+	return vml_knows(d, VML_HANDOVER_RUNQUEUE_NS) && wait / 1e9 / vml_seconds(d) > NO_CPU_WAIT &&
+	       handover > wait * HANDOVER_RATIO && (double)d->total[VML_HANDOVER_RUNQUEUE_NS] > handover * NO_CPU_RATIO;
+}
+
+/* Waits that are not for the lock; the short form where there is no room for the causes. */
+static void starved_clause(struct sentence *s, const struct vml_snapshot *d)
+{
+	double share = (double)d->total[VML_HANDOVER_RUNQUEUE_NS] / (double)d->total[VML_WAIT_NS];
+
+	if (starved(d) &&
+	    !clause(s,
+		    ", %.0f %% of it while the next owner waited for a CPU (starved, throttled or low priority), not for "
+		    "a holder",
+		    100 * share))
+		clause(s, ", %.0f %% of it for a CPU, not for a holder", 100 * share);
+}
+
 static void wait_clause(struct sentence *s, const struct vml_snapshot *d)
 {
 	double longest = fmax(vml_hist_max_bound(&d->hist[0]), vml_hist_max_bound(&d->hist[1]));
@@ -135,8 +168,10 @@ static void wait_clause(struct sentence *s, const struct vml_snapshot *d)
 	if (!vml_knows(d, VML_WAIT_NS) || !d->total[VML_WAIT_NS])
 		return;
 	vml_fmt_ns(wait, sizeof(wait), (double)d->total[VML_WAIT_NS] / vml_seconds(d));
-	if (clause(s, "; %s/s waited for mmap_lock", vml_spaced(wait, sizeof(wait))) && longest > 0 &&
-	    isfinite(longest))
+	if (!clause(s, "; %s/s waited for mmap_lock", vml_spaced(wait, sizeof(wait))))
+		return;
+	starved_clause(s, d);
+	if (longest > 0 && isfinite(longest))
 		clause(s, ", longest %s", vml_spaced(vml_fmt_ns(max, sizeof(max), longest), sizeof(max)));
 }
 
@@ -188,10 +223,15 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 	}
 	faults_text(d, health, faults, sizeof(faults));
 	vml_fmt_ns(wait, sizeof(wait), (double)d->total[VML_WAIT_NS] / vml_seconds(d));
-	if (health == VML_WAITING)
-		clause(&s, "waiting: %s per second for mmap_lock; %s", vml_spaced(wait, sizeof(wait)), faults);
-	else
+	if (health == VML_STALLED) {
+		s.len = vml_stall_text(d, buf, n);
+	} else if (health == VML_WAITING) {
+		clause(&s, "waiting: %s per second for mmap_lock", vml_spaced(wait, sizeof(wait)));
+		starved_clause(&s, d);
+		clause(&s, "; %s", faults);
+	} else {
 		clause(&s, "%s: %s", no_vma_locks(d) ? "mmap_lock only" : word[health], faults);
+	}
 	loss_clause(&s, d);
 	if (health != VML_WAITING)
 		wait_clause(&s, d);

@@ -212,8 +212,10 @@ static bool is_sort_key(const struct vml_top_options *o)
 
 	if (o->batch && !o->json)
 		return vml_column_find(scope, o->view.sort);
-	return vml_column_find(VML_PROCESS, o->view.sort) || vml_column_find(VML_THREAD, o->view.sort) ||
-	       vml_column_find(VML_VMA, o->view.sort);
+	for (scope = 0; scope < VML_NSCOPES; scope++)
+		if (vml_column_find(scope, o->view.sort))
+			return true;
+	return false;
 }
 
 static void wrong_sort(struct parse *p)
