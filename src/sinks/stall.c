@@ -16,6 +16,7 @@ enum {
 	STATE = 16,
 	SINCE = 32,
 	OTHERS = 64, /* stalls */
+	BRIEF = 128, /* less than that */
 };
 
 static const char *process_name(const struct vml_snapshot *d, const struct vml_image *i)
@@ -68,6 +69,11 @@ static size_t sentence(const struct vml_snapshot *d, unsigned int what, char *bu
 	struct line l = { .buf = buf, .n = n };
 	char time[32];
 
+	if (what & BRIEF) {
+		add(&l, "stalled now: %s (%u), %u %s", process_name(d, &x->target), x->target.pid, x->waiters,
+		    x->waiters == 1 ? "thread" : "threads");
+		return l.len;
+	}
 	add(&l, "stalled now: %u %s for %s%s (%u)", x->waiters, x->waiters == 1 ? "thread waits" : "threads wait",
 	    what & IN_WORDS ? "mmap_lock of " : "", process_name(d, &x->target), x->target.pid);
 	if (what & LONGEST)
@@ -93,6 +99,7 @@ size_t vml_stall_text(const struct vml_snapshot *d, char *buf, size_t n)
 		HOLDER,
 		LONGEST,
 		0,
+		BRIEF,
 	};
 	size_t i, len = 0;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Which two snapshots are compared, and what the screen is about. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmalock/sink.h"
@@ -111,19 +112,30 @@ void tui_data_free(struct tui *t)
 
 /* ---- the subject of reasons and histograms */
 
+/* Reasons have only those who fault: for a blocker, the process that it held up. */
+static const struct vml_row *target_row(struct tui *t)
+{
+	const struct vml_image *i = &tui_here(t)->id.target;
+	struct vml_id id = { .pid = i->pid, .exec = i->exec, .start_ns = i->start_ns };
+
+	return vml_rows_find(&t->delta->rows[VML_PROCESS], &id);
+}
+
 static const struct vml_row *focus_row(struct tui *t, enum vml_scope *scope)
 {
 	static const enum vml_scope of[] = {
-		[TUI_CGROUP] = VML_PROCESS,
-		[TUI_PROCESS] = VML_PROCESS,
-		[TUI_THREAD] = VML_THREAD,
-		[TUI_VMA] = VML_VMA,
+		[TUI_CGROUP] = VML_PROCESS, [TUI_PROCESS] = VML_PROCESS, [TUI_THREAD] = VML_THREAD,
+		[TUI_VMA] = VML_VMA,	    [TUI_BLOCKER] = VML_BLOCKER,
 	};
 	const struct tui_place *p = tui_here(t);
 
 	*scope = of[p->focus];
 	if (!t->delta)
 		return NULL;
+	if (p->focus == TUI_BLOCKER && p->view == TUI_REASONS) {
+		*scope = VML_PROCESS;
+		return target_row(t);
+	}
 	if (p->focus != TUI_CGROUP)
 		return vml_rows_find(&t->delta->rows[*scope], &p->id);
 	if (!t->folded && tui_fold(t->delta, &t->folded))
@@ -135,7 +147,7 @@ void tui_subject(struct tui *t, struct tui_subject *ret)
 {
 	const struct vml_snapshot *s = tui_shown(t);
 	enum vml_scope scope = VML_PROCESS;
-	const struct vml_row *r;
+	const struct vml_row *r = NULL;
 	int i;
 
 	*ret = (struct tui_subject){ 0 };
@@ -148,12 +160,17 @@ void tui_subject(struct tui *t, struct tui_subject *ret)
 	} else {
 		tui_copy(ret->label, sizeof(ret->label), tui_here(t)->label);
 		r = focus_row(t, &scope);
+		if (tui_here(t)->focus == TUI_BLOCKER && scope == VML_PROCESS)
+			snprintf(ret->label, sizeof(ret->label), "%u %s", tui_here(t)->id.target.pid,
+				 r ? r->comm : "process");
 		if (r) {
 			ret->hist = r->hist;
 			ret->reasons = &r->reasons;
 		}
 	}
-	for (i = 0; i < VML_HISTS; i++)
+	for (i = 0; i < VML_HISTS && scope == VML_BLOCKER; i++)
+		ret->known[i] = r && r->hist[i].count; /* its holds, under the name of their lock */
+	for (i = 0; i < VML_HISTS && scope != VML_BLOCKER; i++)
 		ret->known[i] = s->have[scope] & VML_METRIC_BIT(vml_hist_metrics[i]);
 	if (scope == VML_VMA) /* its waits are those of its faults, which read */
 		ret->known[0] = s->have[scope] & VML_METRIC_BIT(VML_WAIT_NS);

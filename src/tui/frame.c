@@ -24,7 +24,8 @@
 
 #define SMALL_COLS 60
 #define SMALL_ROWS 10
-#define TABS_COLS 74 /* with their long names */
+#define TABS_COLS 87 /* with their long names, and two spaces between */
+#define TABS_COLS_CLOSE 77 /* with one */
 
 static const struct {
 	const char *name, *brief;
@@ -34,18 +35,18 @@ static const struct {
 	[TUI_THREADS] = { "threads", "thrds", tui_draw_table },
 	[TUI_VMAS] = { "VMAs", "VMAs", tui_draw_table },
 	[TUI_REASONS] = { "reasons", "why", tui_draw_reasons },
+	[TUI_BLOCKERS] = { "blockers", "block", tui_draw_table },
 	[TUI_HISTOGRAM] = { "histogram", "hist", tui_draw_histogram },
 	[TUI_DOCTOR] = { "doctor", "doctor", tui_draw_doctor },
 	[TUI_HELP] = { "help", "help", tui_draw_help },
+	[TUI_HOLDER] = { .draw = tui_draw_holder },
 };
 
 static enum tui_style health_style(const struct vml_snapshot *s)
 {
 	static const enum tui_style style[] = {
-		[VML_QUIET] = TUI_BOLD,
-		[VML_HEALTHY] = TUI_GOOD,
-		[VML_FALLING_BACK] = TUI_WARN,
-		[VML_WAITING] = TUI_BAD,
+		[VML_QUIET] = TUI_BOLD,	 [VML_HEALTHY] = TUI_GOOD, [VML_FALLING_BACK] = TUI_WARN,
+		[VML_WAITING] = TUI_BAD, [VML_STALLED] = TUI_BAD,
 	};
 
 	return style[vml_health(s)];
@@ -76,13 +77,14 @@ static int draw_summary(struct tui *t, struct tui_canvas *c, int row, enum vml_s
 
 static void draw_tabs(struct tui *t, struct tui_canvas *c, int row)
 {
-	bool brief = c->cols < TABS_COLS;
+	enum tui_view shown = tui_here(t)->view == TUI_HOLDER ? TUI_BLOCKERS : tui_here(t)->view;
+	bool brief = c->cols < TABS_COLS_CLOSE, close = c->cols < TABS_COLS;
 	int col = 0;
 	unsigned int i;
 
-	for (i = 0; i < TUI_NVIEWS; i++)
-		col = tui_printf(c, row, col, tui_here(t)->view == i ? TUI_TAB_ON : TUI_DIM,
-				 brief ? "%u %s " : " %u %s ", i + 1, brief ? view[i].brief : view[i].name);
+	for (i = 0; i < TUI_NTABS; i++)
+		col = tui_printf(c, row, col, shown == i ? TUI_TAB_ON : TUI_DIM, close ? "%u %s " : " %u %s ", i + 1,
+				 brief ? view[i].brief : view[i].name);
 }
 
 /* ---- where one is, and how it is shown */
@@ -130,7 +132,7 @@ static void make_flags(struct tui *t, struct flags *f)
 	if (*t->user)
 		flag(f, "user %s", t->user);
 	flag(f, "every %s", vml_fmt_ns(span, sizeof(span), (double)t->interval_ns));
-	if (tui_here(t)->view < TUI_DOCTOR)
+	if (!tui_is_text(tui_here(t)->view))
 		flag(f, t->counts ? "counts" : "per second");
 	if (tui_is_table(tui_here(t)->view))
 		table_flags(t, f);

@@ -47,7 +47,9 @@ static int show(struct tui *t, enum tui_view view)
 {
 	struct tui_place *p = tui_here(t);
 
-	if (view >= TUI_DOCTOR && p->view < TUI_DOCTOR)
+	if (p->focus == TUI_BLOCKER && view == TUI_BLOCKERS)
+		view = TUI_HOLDER;
+	if (tui_is_text(view) && !tui_is_text(p->view))
 		p->back = p->view;
 	p->view = view;
 	t->list_stale = true;
@@ -61,9 +63,10 @@ static int show_number(struct tui *t, int key)
 
 static int show_next(struct tui *t, int key)
 {
-	int by = key == TUI_KEY_BACKTAB ? TUI_NVIEWS - 1 : 1;
+	int by = key == TUI_KEY_BACKTAB ? TUI_NTABS - 1 : 1;
+	enum tui_view now = tui_here(t)->view == TUI_HOLDER ? TUI_BLOCKERS : tui_here(t)->view;
 
-	return show(t, (enum tui_view)(((int)tui_here(t)->view + by) % TUI_NVIEWS));
+	return show(t, (enum tui_view)(((int)now + by) % TUI_NTABS));
 }
 
 /* The same key leads there and back. */
@@ -102,6 +105,9 @@ static void name_place(struct tui_place *p, const struct vml_row *r)
 		else
 			snprintf(label, sizeof(label), "%s", r->area.kind);
 		break;
+	case TUI_BLOCKER:
+		snprintf(label, sizeof(label), "%u %s in %s", r->id.tid ? r->id.tid : r->id.pid, r->comm, r->context);
+		break;
 	}
 	tui_copy(p->label, sizeof(p->label), label);
 }
@@ -115,6 +121,7 @@ static int go_in(struct tui *t, int key)
 		[TUI_PROCESSES] = { TUI_PROCESS, TUI_THREADS },
 		[TUI_THREADS] = { TUI_THREAD, TUI_HISTOGRAM },
 		[TUI_VMAS] = { TUI_VMA, TUI_HISTOGRAM },
+		[TUI_BLOCKERS] = { TUI_BLOCKER, TUI_HOLDER },
 	};
 	const struct vml_row *r = tui_selected(t);
 	struct tui_place *p = tui_here(t), *next;
@@ -141,7 +148,7 @@ static int go_out(struct tui *t, int key)
 {
 	(void)key;
 	t->list_stale = true;
-	if (tui_here(t)->view >= TUI_DOCTOR)
+	if (tui_is_text(tui_here(t)->view))
 		return show(t, tui_here(t)->back);
 	if (t->depth)
 		t->depth--;
@@ -267,11 +274,11 @@ static int quit(struct tui *t, int key)
 
 const struct tui_binding tui_bindings[] = {
 	{ "F1 ? h", "this help, and back", show_text, { TUI_KEY_F1, '?', 'h' } },
-	{ "1 - 7", "views", show_number, { '1', '2', '3', '4', '5', '6', '7' } },
+	{ "1 - 8", "views", show_number, { '1', '2', '3', '4', '5', '6', '7', '8' } },
 	{ "Tab Shift-Tab", "next view, view before", show_next, { TUI_KEY_TAB, TUI_KEY_BACKTAB } },
 	{ "arrows j k", "select a row, or scroll", NULL, { TUI_KEY_NONE } },
 	{ "PgUp PgDn Home End", "the same, further", NULL, { TUI_KEY_NONE } },
-	{ "Enter", "into the selected row: its threads, then its histogram", go_in, { TUI_KEY_ENTER } },
+	{ "Enter", "into the selected row: threads, histogram; what a blocker held", go_in, { TUI_KEY_ENTER } },
 	{ "Backspace Esc", "back out", go_out, { TUI_KEY_BACKSPACE, TUI_KEY_ESC } },
 	{ "/", "find a row by its text", open_prompt, { '/' } },
 	{ "n", "find the next one", find_next, { 'n' } },

@@ -14,12 +14,23 @@
 
 bool tui_is_table(enum tui_view v)
 {
-	return v <= TUI_VMAS;
+	return v <= TUI_VMAS || v == TUI_BLOCKERS;
+}
+
+bool tui_is_text(enum tui_view v)
+{
+	return v == TUI_DOCTOR || v == TUI_HELP;
 }
 
 enum vml_scope tui_scope(enum tui_view v)
 {
-	return v == TUI_THREADS ? VML_THREAD : v == TUI_VMAS ? VML_VMA : VML_PROCESS;
+	static const enum vml_scope of[TUI_NVIEWS] = {
+		[TUI_THREADS] = VML_THREAD,
+		[TUI_VMAS] = VML_VMA,
+		[TUI_BLOCKERS] = VML_BLOCKER,
+	};
+
+	return of[v];
 }
 
 bool tui_is_folded(struct tui *t)
@@ -29,7 +40,9 @@ bool tui_is_folded(struct tui *t)
 
 const struct vml_column *tui_sort_column(struct tui *t, enum vml_scope scope)
 {
-	return t->sort[scope] ? t->sort[scope] : vml_column_find(scope, vml_metric_info(VML_FALLBACKS)->key);
+	enum vml_metric usual = scope == VML_BLOCKER ? VML_BLAMED_NS : VML_FALLBACKS;
+
+	return t->sort[scope] ? t->sort[scope] : vml_column_find(scope, vml_metric_info(usual)->key);
 }
 
 /* ---- rows */
@@ -37,6 +50,11 @@ const struct vml_column *tui_sort_column(struct tui *t, enum vml_scope scope)
 static bool same_process(const struct vml_id *a, const struct vml_id *b)
 {
 	return a->pid == b->pid && a->start_ns == b->start_ns && a->exec == b->exec;
+}
+
+static bool is_image(const struct vml_id *a, const struct vml_image *i)
+{
+	return a->pid == i->pid && a->start_ns == i->start_ns && a->exec == i->exec;
 }
 
 static const char *cgroup_of(const struct vml_snapshot *s, const struct vml_row *r)
@@ -47,36 +65,57 @@ static const char *cgroup_of(const struct vml_snapshot *s, const struct vml_row 
 	return process ? process->cgroup : r->cgroup;
 }
 
+static bool in_cgroup(const struct vml_id *place, const char *cgroup)
+{
+	struct vml_id id = tui_fold_id(cgroup);
+
+	return !vml_id_compare(&id, place);
+}
+
+/* A blocker belongs to its process, and to the one whose lock it held. */
+static bool blocker_in_focus(const struct tui_place *p, const struct vml_snapshot *s, const struct vml_row *r)
+{
+	if (p->focus == TUI_CGROUP)
+		return in_cgroup(&p->id, cgroup_of(s, r)) || in_cgroup(&p->id, r->target_cgroup);
+	return same_process(&r->id, &p->id) || is_image(&p->id, &r->id.target);
+}
+
 static bool in_focus(struct tui *t, const struct vml_snapshot *s, enum vml_scope scope, const struct vml_row *r)
 {
 	const struct tui_place *p = tui_here(t);
-	struct vml_id id;
 
+	if (scope == VML_BLOCKER && p->focus != TUI_HOST)
+		return blocker_in_focus(p, s, r);
 	switch (p->focus) {
 	case TUI_HOST:
 		return true;
 	case TUI_CGROUP:
-		id = tui_fold_id(cgroup_of(s, r));
-		return !vml_id_compare(&id, &p->id);
+		return in_cgroup(&p->id, cgroup_of(s, r));
 	case TUI_PROCESS:
 		return same_process(&r->id, &p->id);
 	case TUI_THREAD:
 		return scope == VML_THREAD ? !vml_id_compare(&r->id, &p->id) : same_process(&r->id, &p->id);
 	case TUI_VMA:
 		return scope == VML_VMA ? !vml_id_compare(&r->id, &p->id) : same_process(&r->id, &p->id);
+	case TUI_BLOCKER: /* those it held up, and it */
+		return is_image(&r->id, &p->id.target) || same_process(&r->id, &p->id);
 	}
 	return false;
 }
 
 bool tui_row_matches(const struct vml_row *r, enum vml_scope scope, const char *what)
 {
+	bool has_tid = scope == VML_THREAD || (scope == VML_BLOCKER && r->id.tid);
 	char number[32];
 
-	snprintf(number, sizeof(number), "%u", scope == VML_THREAD ? r->id.tid : r->id.pid);
+	snprintf(number, sizeof(number), "%u", has_tid ? r->id.tid : r->id.pid);
 	if (r->id.pid && strstr(number, what))
 		return true;
-	return strcasestr(r->comm, what) || strcasestr(r->cgroup, what) ||
-	       (scope == VML_VMA && (strcasestr(r->area.name, what) || strcasestr(r->area.kind, what)));
+	if (strcasestr(r->comm, what) || strcasestr(r->cgroup, what))
+		return true;
+	if (scope == VML_BLOCKER)
+		return strcasestr(r->context, what) || strcasestr(r->lock, what) || strcasestr(r->target, what);
+	return scope == VML_VMA && (strcasestr(r->area.name, what) || strcasestr(r->area.kind, what));
 }
 
 static int reserve(struct tui *t, size_t n)

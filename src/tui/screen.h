@@ -9,6 +9,7 @@
  *	data.c	which delta is shown, which row is meant  list.c	the rows of a table
  *	keys.c	what each key does                        prompt.c	lines that are typed
  *	frame.c	everything around a view                  view_*.c	the views
+ *	bars.c	histograms as bars
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,9 +24,13 @@ enum tui_view {
 	TUI_THREADS,
 	TUI_VMAS,
 	TUI_REASONS,
+	TUI_BLOCKERS,
 	TUI_HISTOGRAM,
 	TUI_DOCTOR,
 	TUI_HELP,
+	TUI_NTABS,
+	/* instead of the blockers, when the focus is on one of them */
+	TUI_HOLDER = TUI_NTABS,
 	TUI_NVIEWS,
 };
 
@@ -54,7 +59,7 @@ enum tui_key {
 };
 
 /* What the views are about; Enter goes in, Backspace out. */
-enum tui_focus { TUI_HOST, TUI_CGROUP, TUI_PROCESS, TUI_THREAD, TUI_VMA };
+enum tui_focus { TUI_HOST, TUI_CGROUP, TUI_PROCESS, TUI_THREAD, TUI_VMA, TUI_BLOCKER };
 
 struct tui_cursor {
 	size_t at; /* index of the selected row, or first line of a text */
@@ -101,7 +106,7 @@ struct tui {
 	int depth; /* index of the current place */
 	bool counts, follow, fold; /* counts: of the interval, not per second */
 	struct vml_id followed;
-	const struct vml_column *sort[VML_NSCOPES]; /* NULL: fallbacks, then faults */
+	const struct vml_column *sort[VML_NSCOPES]; /* NULL: fallbacks, then faults; of blockers: blamed */
 	bool invert[VML_NSCOPES];
 	char row_filter[128], search[128];
 
@@ -155,6 +160,8 @@ struct vml_id tui_fold_id(const char *cgroup);
 /* ---- list.c: the rows of the table in view */
 
 bool tui_is_table(enum tui_view v);
+/* Doctor and help: of the program, not of what the focus is on. */
+bool tui_is_text(enum tui_view v);
 enum vml_scope tui_scope(enum tui_view v);
 /* The table in view shows cgroups instead of processes. */
 bool tui_is_folded(struct tui *t);
@@ -206,10 +213,28 @@ void tui_draw_reasons(struct tui *t, struct tui_canvas *c, const struct tui_area
 void tui_draw_histogram(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
 void tui_draw_doctor(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
 void tui_draw_help(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
+void tui_draw_holder(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
 void tui_draw_sort(struct tui *t, struct tui_canvas *c, const struct tui_area *a);
 
+/* The bytes at the beginning of @s that fit @cols, up to a space; all of it when its first word does not fit. */
+size_t tui_text_piece(const char *s, int cols);
 /* First row to show so that @at is seen; remembers it in *@top. */
 size_t tui_scroll(size_t *top, size_t at, size_t n, int page);
+
+/* ---- bars.c */
+
+/* Buckets on the screen: @step of the geometry in a line, lines @first to @last. */
+struct tui_axis {
+	uint32_t step, first, last;
+};
+/* The finest axis that holds all @n of @bars (NULL: none) in @rows; false when there is nothing to show. */
+bool tui_axis_make(const struct vml_tally *const *bars, size_t n, int rows, struct tui_axis *ret);
+/* Where @line ends: "1.2us". Returns @buf. */
+char *tui_axis_label(const struct tui_axis *x, uint32_t line, char *buf, size_t n);
+/* How many of @tally are in @line, and a bar of that; TUI_TIMES_COLUMNS for the number. */
+#define TUI_TIMES_COLUMNS 7
+void tui_put_times(struct tui *t, struct tui_canvas *c, int row, int col, int width, const struct vml_tally *tally,
+		   const struct tui_axis *x, uint32_t line);
 
 /* ---- term.c */
 

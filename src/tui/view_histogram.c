@@ -13,10 +13,8 @@
 #define NAME_COLUMNS 13
 #define NUMBER_COLUMNS 9
 #define AXIS_COLUMNS 9
-#define COUNT_COLUMNS 7
 #define WIDE 120 /* columns from which four have bars, instead of two */
 #define BARS_MAX 4
-#define MAX_STEP 32
 
 static const double quantile[] = { 0.5, 0.9, 0.99 };
 
@@ -25,16 +23,6 @@ struct listed {
 	unsigned int which[VML_HISTS];
 	size_t n, bars_at, nbars;
 };
-
-/* Buckets on the screen: @step of the geometry in a line, lines @first to @last. */
-struct axis {
-	uint32_t step, first, last;
-};
-
-static uint32_t line_of(uint32_t bucket, uint32_t step)
-{
-	return (bucket + step - 1) / step;
-}
 
 static void make_list(const struct tui_subject *s, struct listed *l)
 {
@@ -53,55 +41,6 @@ static void choose_bars(struct listed *l, size_t selected, int cols)
 	if (l->nbars > l->n)
 		l->nbars = l->n;
 	l->bars_at = selected + l->nbars <= l->n ? selected : l->n - l->nbars;
-}
-
-/* The finest axis that holds all bars in @lines; false when there is nothing to show. */
-static bool make_axis(const struct tui_subject *s, const struct listed *l, int lines, struct axis *ret)
-{
-	uint32_t low = UINT32_MAX, high = 0;
-	size_t i;
-
-	for (i = l->bars_at; i < l->bars_at + l->nbars; i++) {
-		const struct vml_tally *t = &s->hist[l->which[i]].bucket;
-
-		if (!s->known[l->which[i]] || !t->n)
-			continue;
-		if (t->cell[0].index < low)
-			low = t->cell[0].index;
-		if (t->cell[t->n - 1].index > high)
-			high = t->cell[t->n - 1].index;
-	}
-	if (low > high)
-		return false;
-	for (ret->step = 1; ret->step < MAX_STEP; ret->step *= 2)
-		if (line_of(high, ret->step) - line_of(low, ret->step) + 1 <= (uint32_t)(lines > 1 ? lines : 1))
-			break;
-	ret->first = line_of(low, ret->step);
-	ret->last = line_of(high, ret->step);
-	return true;
-}
-
-static uint64_t count_of(const struct vml_tally *t, const struct axis *x, uint32_t line)
-{
-	uint64_t sum = 0;
-	uint32_t i;
-
-	for (i = 0; i < t->n; i++)
-		if (line_of(t->cell[i].index, x->step) == line)
-			sum += t->cell[i].count;
-	return sum;
-}
-
-static uint64_t highest(const struct vml_tally *t, const struct axis *x)
-{
-	uint64_t max = 0, count;
-	uint32_t line;
-
-	for (line = x->first; line <= x->last; line++) {
-		count = count_of(t, x, line);
-		max = count > max ? count : max;
-	}
-	return max;
 }
 
 static void put_time(struct tui_canvas *c, int row, int col, double ns)
@@ -130,49 +69,36 @@ static void draw_quantiles(struct tui *t, struct tui_canvas *c, int row, int col
 	put_time(c, row, col + NUMBER_COLUMNS, h ? vml_hist_max_bound(h) : -1);
 }
 
-static void draw_bars(struct tui *t, struct tui_canvas *c, int row, int col, int width, const struct vml_tally *tally,
-		      const struct axis *x, uint32_t line)
-{
-	double seconds = t->counts ? 1 : (double)t->delta->interval_ns / 1e9;
-	uint64_t count = count_of(tally, x, line), max = highest(tally, x);
-	char number[32];
-
-	if (!count)
-		return;
-	tui_put_fit(c, row, col, COUNT_COLUMNS, true, TUI_PLAIN,
-		    vml_fmt_count(number, sizeof(number), (double)count / seconds));
-	tui_put_bar(c, row, col + COUNT_COLUMNS + 1, width - COUNT_COLUMNS - 2, (double)count / (double)max);
-}
-
 static void draw_axis(struct tui *t, struct tui_canvas *c, const struct tui_area *a, const struct tui_subject *s,
 		      const struct listed *l)
 {
 	int left = a->col + 2 + AXIS_COLUMNS + 2;
 	int width = (a->cols - (left - a->col)) / (int)l->nbars, row = a->row + 1;
 	const unsigned int *which = &l->which[l->bars_at];
-	struct axis x;
+	const struct vml_tally *bars[BARS_MAX];
+	struct tui_axis x;
 	char label[32];
 	uint32_t line;
 	size_t i;
 
-	if (a->rows < 2 || !make_axis(s, l, a->rows - 1, &x))
+	for (i = 0; i < l->nbars; i++)
+		bars[i] = s->known[which[i]] ? &s->hist[which[i]].bucket : NULL;
+	if (a->rows < 2 || !tui_axis_make(bars, l->nbars, a->rows - 1, &x))
 		return;
 	tui_style_row(c, a->row, TUI_HEAD);
 	tui_put_fit(c, a->row, a->col + 2, AXIS_COLUMNS, true, TUI_HEAD, "UP TO");
 	for (i = 0; i < l->nbars; i++) {
-		tui_put_fit(c, a->row, left + (int)i * width, COUNT_COLUMNS, true, TUI_HEAD,
+		tui_put_fit(c, a->row, left + (int)i * width, TUI_TIMES_COLUMNS, true, TUI_HEAD,
 			    t->counts ? "TIMES" : "TIMES/s");
-		tui_put_fit(c, a->row, left + (int)i * width + COUNT_COLUMNS + 1, width - COUNT_COLUMNS - 1, false,
-			    TUI_HEAD, vml_hist_titles[which[i]]);
+		tui_put_fit(c, a->row, left + (int)i * width + TUI_TIMES_COLUMNS + 1, width - TUI_TIMES_COLUMNS - 1,
+			    false, TUI_HEAD, vml_hist_titles[which[i]]);
 	}
 	for (line = x.first; line <= x.last && row < a->row + a->rows; line++, row++) {
-		double up_to = vml_hist_upper(line * x.step);
-
 		tui_put_fit(c, row, a->col + 2, AXIS_COLUMNS, true, TUI_PLAIN,
-			    isfinite(up_to) ? vml_fmt_ns(label, sizeof(label), up_to) : "more");
+			    tui_axis_label(&x, line, label, sizeof(label)));
 		for (i = 0; i < l->nbars; i++)
-			if (s->known[which[i]])
-				draw_bars(t, c, row, left + (int)i * width, width, &s->hist[which[i]].bucket, &x, line);
+			if (bars[i])
+				tui_put_times(t, c, row, left + (int)i * width, width, bars[i], &x, line);
 	}
 }
 

@@ -83,14 +83,21 @@ static void draw_row(struct tui *t, struct tui_canvas *c, int line, int col, con
 static const char *empty_text(struct tui *t, char *buf, size_t n)
 {
 	const struct tui_place *p = tui_here(t);
+	bool blockers = p->view == TUI_BLOCKERS, blind = blockers && t->delta && !vml_blame_known(t->delta);
 
 	if (*t->row_filter)
 		snprintf(buf, n, "No row contains \"%s\" (F4 changes the filter).", t->row_filter);
-	else if (t->delta && p->focus != TUI_HOST)
-		snprintf(buf, n, "Nothing of %s had a page fault or took mmap_lock in this interval, or it has exited.",
-			 p->label);
-	else if (t->delta && t->filter.by_uid)
-		snprintf(buf, n, "No process of user %u had a page fault or took mmap_lock in this interval.",
+	else if (t->delta && p->focus != TUI_HOST && !blind)
+		snprintf(
+			buf, n,
+			blockers
+				? "Nobody held up %s in this interval, nor was held up by it."
+				: "Nothing of %s had a page fault or took mmap_lock in this interval, or it has exited.",
+			p->label);
+	else if (t->delta && t->filter.by_uid && !blind)
+		snprintf(buf, n,
+			 blockers ? "Nobody held up a process of user %u in this interval, nor was held up by one."
+				  : "No process of user %u had a page fault or took mmap_lock in this interval.",
 			 t->filter.uid);
 	else
 		vml_empty_text(tui_shown(t), tui_scope(p->view), buf, n);

@@ -21,8 +21,7 @@ static int hanging_indent(const char *line, int cols)
 	return text - line < cols / 2 ? (int)(text - line) : 2;
 }
 
-/* The bytes at the beginning of @s that fit @cols, up to a space if there is one. */
-static size_t piece(const char *s, int cols)
+size_t tui_text_piece(const char *s, int cols)
 {
 	char part[LINE_MAX_BYTES];
 	size_t len = 0, best = 0;
@@ -49,7 +48,7 @@ static int put_line(struct tui_canvas *c, const struct tui_area *a, int at, cons
 	char part[LINE_MAX_BYTES];
 
 	do {
-		size_t len = piece(line, a->cols - indent);
+		size_t len = tui_text_piece(line, a->cols - indent);
 
 		if (len >= sizeof(part))
 			len = sizeof(part) - 1;
@@ -151,12 +150,15 @@ static void write_help(FILE *f)
 	      "  wait      time from asking for mmap_lock to having it\n"
 	      "  hold      time from having mmap_lock to releasing it\n"
 	      "  VMA wait  time a writer waits for the readers of a VMA to leave\n"
+	      "  blame     time waited that is charged to who held the lock then\n"
+	      "  handover  time waited while nobody held it: the next owner was on its way\n"
 	      "  serve     time from a fault to the end of its handler\n"
 	      "  -         cannot be seen here; never the same as 0 (D says why)\n",
 	      f);
 	write_columns(f, "COLUMNS, with their name for -s", VML_PROCESS);
 	write_columns(f, "MORE COLUMNS OF THREADS", VML_THREAD);
 	write_columns(f, "MORE COLUMNS OF VMAS", VML_VMA);
+	write_columns(f, "MORE COLUMNS OF BLOCKERS", VML_BLOCKER);
 	fputs("\nREASONS\n", f);
 	for (i = 0; i < vml_reason_count(); i++)
 		fprintf(f, "  %-15s %s\n", vml_reason_name(i), vml_reason_help(i));
