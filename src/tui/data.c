@@ -168,6 +168,7 @@ void tui_subject(struct tui *t, struct tui_subject *ret)
 			ret->reasons = &r->reasons;
 		}
 	}
+	ret->only_known = scope == VML_BLOCKER;
 	for (i = 0; i < VML_HISTS && scope == VML_BLOCKER; i++)
 		ret->known[i] = r && r->hist[i].count; /* its holds, under the name of their lock */
 	for (i = 0; i < VML_HISTS && scope != VML_BLOCKER; i++)

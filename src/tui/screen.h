@@ -150,6 +150,7 @@ struct tui_subject {
 	const struct vml_hist *hist; /* [VML_HISTS]; NULL: it is gone */
 	const struct vml_tally *reasons;
 	bool known[VML_HISTS];
+	bool only_known; /* the others mean nothing to it */
 	char label[256];
 };
 void tui_subject(struct tui *t, struct tui_subject *ret);

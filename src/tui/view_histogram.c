@@ -30,7 +30,7 @@ static void make_list(const struct tui_subject *s, struct listed *l)
 
 	*l = (struct listed){ 0 };
 	for (i = 0; i < VML_HISTS; i++)
-		if (i < VML_HISTS_ALWAYS || (s->known[i] && s->hist[i].count))
+		if ((i < VML_HISTS_ALWAYS && !s->only_known) || (s->known[i] && s->hist[i].count))
 			l->which[l->n++] = i;
 }
 
@@ -141,6 +141,8 @@ static const char *empty_text(struct tui *t, const struct tui_subject *s, char *
 		snprintf(buf, n, "The first interval is not over yet.");
 	else if (!s->hist)
 		snprintf(buf, n, "Nothing happened in %s in this interval, or it has exited.", s->label);
+	else if (s->only_known)
+		snprintf(buf, n, "No hold of %s that made anybody wait ended in this interval.", s->label);
 	else
 		snprintf(buf, n, "Nothing of %s took mmap_lock in this interval.", s->label);
 	return buf;

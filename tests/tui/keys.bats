@@ -71,7 +71,7 @@ first_row()
 	keys 4
 	see 'stack_growth +inferred +9 '
 	shows_not write_locked.*193
-	keys 5
+	keys 6
 	see 'write wait +30 '
 	keys 2
 	see 'GC Thread#0'
@@ -216,7 +216,7 @@ first_row()
 	see '^host > /kubepods.slice/cri-containerd-0123456789ab.scope '
 	see '^> +2345 '
 	[ "$(rows | wc -l)" = 1 ]
-	keys 5
+	keys 6
 	see 'write wait +30 '
 	keys 2
 	see 'GC Thread#0'

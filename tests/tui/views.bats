@@ -11,7 +11,7 @@ all_views()
 	start "$1" "$2"
 	see '^> +1200 '
 	see_screen "$3-1"
-	for view in 2 3 4 5 6 7; do
+	for view in 2 3 4 5 6 7 8; do
 		keys "$view"
 		see_screen "$3-$view"
 	done
@@ -32,9 +32,9 @@ all_views()
 	keys 4
 	see '^  VMA LOOKUPS BY '
 	see_screen exact-4
-	keys 5
+	keys 6
 	see '^> read wait '
-	see_screen exact-5
+	see_screen exact-6
 	keys End
 	see '^> page I/O .* 18 '
 	shows 'TIMES/s serve bypass +TIMES/s page I/O'
@@ -43,14 +43,14 @@ all_views()
 	keys 1 Enter 4
 	see 'write_locked +exact +190 '
 	shows_not LOOKUPS
-	keys 5
+	keys 6
 	see 'VMA wait +32 '
 	close
 	start 200 60 -- --backend kprobe --detail exact
 	see '^> +1200 '
 	see_screen exact-200x60-1
-	keys 5
-	see_screen exact-200x60-5
+	keys 6
+	see_screen exact-200x60-6
 }
 
 @test "what a hook skipped makes reasons inferred" {
@@ -68,16 +68,16 @@ all_views()
 	see_screen c-2
 	keys 3
 	see_screen c-3
-	keys 5
-	see_screen c-5
+	keys 6
+	see_screen c-6
 	! screen | LC_ALL=C grep -q '[^ -~]'
 }
 
 @test "a monochrome terminal shows the same" {
 	start 80 24 TERM=xterm-mono
 	see_screen 80x24-1
-	keys 5
-	see_screen 80x24-5
+	keys 6
+	see_screen 80x24-6
 }
 
 @test "colours, and none with NO_COLOR" {
@@ -117,7 +117,7 @@ all_views()
 	see 'No memory area had a page fault in the last 1.0 s'
 	keys 4
 	see 'No fault of the host took mmap_lock'
-	keys 5
+	keys 6
 	see 'Nothing of the host took mmap_lock'
 }
 
@@ -144,7 +144,7 @@ all_views()
 	see_screen 80x24-1
 	tm resize-window -x 20 -y 5
 	see_screen 20x5
-	keys 5
+	keys 6
 	see 'read wait'
 	keys 1
 	see_screen 20x5
