@@ -201,7 +201,7 @@ bool vml_column_number(const struct vml_column *c, const struct vml_snapshot *s,
 	case FIELD_PID:
 		return number(r->id.pid, true, ret);
 	case FIELD_TID:
-		return number(r->id.tid, true, ret);
+		return number(r->id.tid, r->id.tid, ret); /* of a blocker it may not be known */
 	case FIELD_NS_PID:
 		return number(r->ns_pid, true, ret);
 	case FIELD_UID:

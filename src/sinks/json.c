@@ -318,7 +318,7 @@ static void put_stacks(struct writer *w, const struct vml_snapshot *d)
 	put_open(w, '[');
 	for (i = 0; i < d->nstack && !w->error; i++) {
 		const struct vml_stack *x = &d->stack[i];
-		const struct vml_row row = { .id = x->id, .comm = x->comm };
+		const struct vml_row row = { .id = x->id };
 		json_t *obj = json_object(), *frames = json_array();
 		char text[512];
 

@@ -278,7 +278,7 @@ const struct tui_binding tui_bindings[] = {
 	{ "Tab Shift-Tab", "next view, view before", show_next, { TUI_KEY_TAB, TUI_KEY_BACKTAB } },
 	{ "arrows j k", "select a row, or scroll", NULL, { TUI_KEY_NONE } },
 	{ "PgUp PgDn Home End", "the same, further", NULL, { TUI_KEY_NONE } },
-	{ "Enter", "into the selected row: threads, histogram; what a blocker held", go_in, { TUI_KEY_ENTER } },
+	{ "Enter", "into the selected row: threads, histogram, or holder", go_in, { TUI_KEY_ENTER } },
 	{ "Backspace Esc", "back out", go_out, { TUI_KEY_BACKSPACE, TUI_KEY_ESC } },
 	{ "/", "find a row by its text", open_prompt, { '/' } },
 	{ "n", "find the next one", find_next, { 'n' } },

@@ -49,10 +49,16 @@ text()
 	[ -z "$stderr" ] || { echo "stderr: $stderr"; return 1; }
 }
 
-# column N: of the rows of the table of the last batch
+# column N: of the rows of the first table of the last batch
 column()
 {
-	awk -v n="$1" '/COMMAND$/ { rows = 1; next } !NF { rows = 0 } rows { print $n }' <<<"$output" | paste -sd' '
+	awk -v n="$1" 'rows && !NF { exit } rows { print $n } /COMMAND$/ { rows = 1 }' <<<"$output" | paste -sd' '
+}
+
+# blockers: the table of them, without its heads
+blockers()
+{
+	awk 'rows && !NF { exit } rows > 1 { print } rows || /^BLOCKERS:/ { rows++ }' <<<"$output"
 }
 
 # ---- help, version, usage
@@ -135,6 +141,45 @@ column()
 	grep -qE '^write_locked +inferred +193 +34.53% ' <<<"$output"
 	grep -qE '^read wait +559 +520ns +110us +900us +16ms$' <<<"$output"
 	! grep -q '^lost' <<<"$output"
+}
+
+@test "-b: who held up whom, with most to answer for first" {
+	text
+	[ "$(blockers | awk '{ print $1 }' | paste -sd' ')" = "991 1200 2350 4242 1201" ]
+	blockers | head -n 1 | grep -qE '^ *991 read +62ms +31ms +4 +0 mmap_read +2 +12ms +6.2ms +43ms mysqld +62ms +991 +0 +36ms +- +- +/system.slice/metrics-agent.service +metrics-agent$'
+	blockers | grep -qF 'ev\x1b[2J\\il'
+	text -s pid -l 2
+	[ "$(column 1)" = "1200 2345" ]
+	[ "$(blockers | awk '{ print $1 }' | paste -sd' ')" = "991 1200" ]
+	text -l 0
+	[ "$(blockers | wc -l)" = 6 ]
+	text --backend fentry -l 0
+	blockers | grep -qE '^ *- vma readers '
+	text -p 7
+	[ "$(blockers | awk '{ print $1 }' | paste -sd' ')" = "2350 4242 55" ]
+	text -p 900
+	[ -z "$(blockers)" ]
+	VML_FAKE_BLIND=1 text
+	! grep -q BLOCKERS <<<"$output"
+	[ "$(column 1)" = "1200 2345 4242" ]
+	VML_FAKE_EMPTY=1 text
+	! grep -q BLOCKERS <<<"$output"
+}
+
+@test "-b: a stall that goes on, and owners without a CPU, are the verdict" {
+	VML_FAKE_STATE=stalled text
+	[[ ${lines[0]} == "stalled now: 17 threads wait for mmap_lock of java (2345), longest 3.2 s; held by metrics-agent (991) in read, sleeping, for 3.3 s; 2 more locks; "* ]]
+	VML_FAKE_STATE=stalled text -p 1200
+	[[ ${lines[0]} == "stalled now: 1 thread waits for mmap_lock of mysqld (1200), 250 ms; nobody is seen to hold it: its next owner may get no CPU; "* ]]
+	VML_FAKE_STATE=stalled text -p 4242
+	[[ ${lines[0]} == 'stalled now: 2 threads wait for mmap_lock of ev\x1b[2J\\il (4242), longest 150 ms; held by ev\x1b[2J\\il (4242) in fork, running, for 150 ms; '* ]]
+	VML_FAKE_STATE=stalled text -p 900
+	[[ ${lines[0]} == "quiet: "* ]]
+	VML_FAKE_STATE=starved text
+	[[ ${lines[0]} == "waiting: 6.2 s per second for mmap_lock, 84 % of it while the next owner waited for a CPU (starved, throttled or low priority), not for a holder; 95.59 % of 12,671 faults/s hit; "* ]]
+	# waiting alone says nothing of CPUs: most of it is charged to holders
+	VML_FAKE_STATE=waiting text
+	[[ ${lines[0]} == "waiting: 6.2 s per second for mmap_lock; 95.59 % of 12,671 faults/s hit; "* ]]
 }
 
 @test "-b: what fentry and kprobe see, and what exact detail adds" {
@@ -282,10 +327,11 @@ column()
 @test "-j: one object a line, what the schema says and nothing else" {
 	[ -x "$BUILD/bin/vmalock" ] || skip "no vmalock"
 	"$BUILD/bin/vmalock" schema >"$BATS_TEST_TMPDIR/schema.json"
-	for world in VML_FAKE_LOSS VML_FAKE_MAX VML_FAKE_EXIT VML_FAKE_EMPTY VML_FAKE_SKIPPED; do
+	for world in VML_FAKE_LOSS=1 VML_FAKE_MAX=1 VML_FAKE_EXIT=1 VML_FAKE_EMPTY=1 VML_FAKE_SKIPPED=1 VML_FAKE_BLIND=1 \
+		VML_FAKE_NO_STACKS=1 VML_FAKE_STATE=stalled VML_FAKE_STATE=starved; do
 		for how in '--backend tracepoint' '--backend fentry' '--backend kprobe --detail exact'; do
 			# shellcheck disable=SC2086
-			env $world=1 "$top" -j -d 0.01 -n 3 -l 0 $how >"$BATS_TEST_TMPDIR/out.json"
+			env $world "$top" -j -d 0.01 -n 3 -l 0 $how >"$BATS_TEST_TMPDIR/out.json"
 			[ "$(wc -l <"$BATS_TEST_TMPDIR/out.json")" = 3 ]
 			run -0 jq -rf "$BATS_TEST_DIRNAME/schema.jq" --slurpfile schema "$BATS_TEST_TMPDIR/schema.json" \
 				"$BATS_TEST_TMPDIR/out.json"
@@ -297,8 +343,8 @@ column()
 @test "the validator of the test above finds what is wrong" {
 	[ -x "$BUILD/bin/vmalock" ] || skip "no vmalock"
 	"$BUILD/bin/vmalock" schema >"$BATS_TEST_TMPDIR/schema.json"
-	json --backend fentry --detail exact
-	for spoil in '.lookups[0].caller = "nobody"' 'del(.lookups[0].aborts)' '.backend.exact = 1' \
+	VML_FAKE_STATE=stalled json --backend fentry --detail exact
+	for spoil in 'del(.blockers[0].context)' '.stalls[0].state = "dead"' 'del(.cgroups[0].victim)' '.stacks[0].frames[0] = 1'  '.lookups[0].caller = "nobody"' 'del(.lookups[0].aborts)' '.backend.exact = 1' \
 		'.histograms[0].lock = "serve"' 'del(.host)' '.totals.hits = "1"' '.surprise = 1' '.processes[0].start_ns = 5' 'del(.vmas[0].kind)' \
 		'.histograms[0].buckets[0] = [1]' '.reasons[0].certainty = "perhaps"' '.schema = 2'; do
 		jq -c "$spoil" <<<"$output" >"$BATS_TEST_TMPDIR/bad.json"
@@ -345,7 +391,7 @@ column()
 	# 14 ms are in the bucket that ends at 2^(-24/4) s = 15.6 ms
 	says '.histograms[0] | [.schema, .buckets[-1], .count]' '[2,[-24,4],559]'
 	says '.histograms[0] | has("max_ns")' false
-	says '[.histograms[] | .scope] | unique' '["host","process","thread","vma"]'
+	says '[.histograms[] | .scope] | unique' '["blocker","host","process","thread","vma"]'
 	VML_FAKE_MAX=1 json
 	says '.histograms[0].max_ns' 14000002
 }
@@ -376,13 +422,68 @@ column()
 
 @test "-j: what is unknown is absent" {
 	json
-	says '.totals | has("aborts"), has("retries"), has("misses"), has("blamed_ns")' $'false\nfalse\nfalse\nfalse'
+	says '.totals | has("aborts"), has("retries"), has("misses"), has("blamed_ns")' $'false\nfalse\nfalse\ntrue'
 	says '.totals | has("vma_write_wait_ns"), has("serve_ns"), has("page_io_ns")' $'false\nfalse\nfalse'
 	says '.backend | has("exact")' false
-	says 'has("blockers"), has("lookups")' $'false\nfalse'
+	says 'has("blockers"), has("stacks"), has("lookups")' $'true\ntrue\nfalse'
+	says '[.blockers[] | has("reclaim_ns"), has("io_ns")] | unique' '[false,true]'
+	VML_FAKE_BLIND=1 json
+	says '.totals | has("blamed_ns"), has("unattributed_ns"), has("handover_runqueue_ns")' $'false\nfalse\nfalse'
+	says 'has("blockers"), has("cgroups"), has("stalls"), has("stacks")' $'false\nfalse\nfalse\nfalse'
+	VML_FAKE_NO_STACKS=1 json
+	says 'has("blockers"), has("stacks")' $'true\nfalse'
+	# known, and nobody: that is not absent
+	VML_FAKE_EMPTY=1 json
+	says '[.blockers, .cgroups, .stalls]' '[[],[],[]]'
 	VML_FAKE_STATE=old json
 	says '.totals | has("hits")' false
 	says '.backend.capabilities.per_vma_lock' false
+}
+
+@test "-j: blame, and that it adds up to the waits" {
+	json
+	says '.totals | [.wait_ns, .blamed_ns, .unattributed_ns, .handover_runqueue_ns, .handover_wakeup_ns]' \
+		'[153955020,98200000,55755020,16726506,39028514]'
+	says '.totals | .wait_ns == .blamed_ns + .unattributed_ns' true
+	says '[.processes[] | .wait_ns == .blamed_ns + .unattributed_ns] | unique' '[true]'
+	says '[.processes[] | .unattributed_ns == .handover_runqueue_ns + .handover_wakeup_ns] | unique' '[true]'
+	says '[.blockers[].blamed_ns] | add' 98200000
+	says '[.blockers[].tid]' '[991,1200,2350,4242,1201,55]'
+	says '.blockers[0] | [.pid, .comm, .cgroup, .context, .lock, .target_pid, .target_comm]' \
+		'[991,"metrics-agent","/system.slice/metrics-agent.service","read","mmap_read",1200,"mysqld"]'
+	says '.blockers[0] | [.holds, .hold_ns, .on_cpu_ns, .runnable_ns, .sleep_ns, .io_ns, .blamed_ns, .avoidable_ns, .victims]' \
+		'[2,62000000,12400000,6200000,43400000,36000000,62000000,0,4]'
+	says '.blockers[1] | [.context, .lock, .blamed_ns, .avoidable_ns, .longest_ns]' '["munmap","mmap_write",30000000,24000000,122070]'
+	says '.blockers[3] | [.comm, .context, .foreign_ns]' '["ev\\x1b[2J\\\\il","process_vm_readv",250000]'
+	says '[.blockers[] | .on_cpu_ns + .runnable_ns + .sleep_ns == .hold_ns] | unique' '[true]'
+	says '[.histograms[] | select(.scope == "blocker" and .tid == 991) | [.lock, .count, .sum_ns]]' '[["mmap_read_hold",2,62000000]]'
+	says '[.cgroups[].blamed_ns] | add' 98200000
+	says '.cgroups[0]' '{"victim":"/system.slice/mysql.service","blocker":"/system.slice/metrics-agent.service","blamed_ns":62000000}'
+	says '.cgroups[-1]' '{"victim":"/system.slice/metrics-agent.service","blocker":"/user.slice/user-1000.slice","blamed_ns":250000}'
+	says .stalls '[]'
+	VML_FAKE_MAX=1 json
+	says '.blockers[0].longest_ns' 31000002
+	# readers of areas hold no mmap_lock: they are blockers, and in no ledger
+	json --backend fentry
+	says '[.blockers[] | select(.lock == "vma_read") | [.pid, has("tid"), .context, .blamed_ns]]' '[[1200,false,"vma readers",3150000]]'
+	says .totals.blamed_ns 98200000
+	json -l 1 -s blamed
+	says '[.blockers[].tid]' '[991]'
+	json -p 7
+	says '[.blockers[] | .target_pid] | unique' '[2345]'
+}
+
+@test "-j: stalls that go on, and stacks of holders" {
+	VML_FAKE_STATE=stalled json
+	says '.stalls | length' 3
+	says '.stalls[0]' '{"tid":2351,"pid":2345,"comm":"http-nio-8080-e","lock":"mmap_read","wait_ns":3200000000,"waiters":17,"target_pid":2345,"holder_tid":991,"holder_pid":991,"holder_comm":"metrics-agent","context":"read","state":"sleeping","hold_ns":3300000000}'
+	says '.stalls[1]' '{"tid":1202,"pid":1200,"comm":"connection","lock":"mmap_write","wait_ns":250000000,"waiters":1,"target_pid":1200}'
+	says '.stalls[2].holder_comm' '"ev\\x1b[2J\\\\il"'
+	says '[.stacks[] | [.tid, .comm, .context, .kernel_frames, .holds, .hold_ns, .blamed_ns]]' \
+		'[[991,"metrics-agent","read",5,1,60000000,60000000],[991,"metrics-agent","read",2,1,2000000,2000000]]'
+	says '.stacks[0].frames' '["smaps_pte_range","walk_page_vma","show_smap","seq_read_iter","do_syscall_64","read","metrics-\\x1b[2Jagent+0x2a1b","[unknown]"]'
+	VML_FAKE_STATE=stalled json -p 1200
+	says '[.stalls[].target_pid]' '[1200]'
 }
 
 @test "-j: limits and sorting leave the totals alone" {

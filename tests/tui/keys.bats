@@ -226,6 +226,45 @@ first_row()
 	see '^> +2345 |^> +1200 '
 }
 
+@test "blockers are found, filtered, sorted and followed as other rows" {
+	start 100 24
+	see '^> +1200 '
+	keys Tab Tab Tab Tab
+	see '^> +991 read '
+	see 'by BLAMED  1/6'
+	keys Tab BTab /
+	text 'GC Thr'
+	keys Enter
+	eventually selected 'mprotect'
+	keys F
+	see following
+	keys F6 Home Enter
+	see 'by TID '
+	eventually first_row '55 khugepaged'
+	eventually selected 'mprotect'
+	keys F '<'
+	see 'by COMMAND '
+	keys F4
+	text MUNMAP
+	see 'with "MUNMAP"'
+	[ "$(rows | wc -l)" = 1 ]
+	eventually selected 'mysqld'
+	keys C-u
+	text java
+	eventually selected 'mprotect'
+	keys Escape 1 Escape
+	see '^> +1200 '
+	keys Down Enter 5
+	see '^host > 2345 java '
+	see 'khugepaged'
+	[ "$(rows | wc -l)" = 3 ]
+	keys Enter
+	see '^host > 2345 java > '
+	see HOLDER
+	keys Escape Escape
+	see '^host  '
+}
+
 @test "e shows counts instead of rates" {
 	start 100 24
 	see 'per second'

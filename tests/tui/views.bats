@@ -121,12 +121,119 @@ all_views()
 	see 'Nothing of the host took mmap_lock'
 }
 
+@test "the holder: what it held, where its time went, whom it held up, in which code" {
+	start 80 24
+	see '^> +1200 '
+	keys 5
+	see '^> +991 read '
+	keys Enter
+	see '^host > 991 metrics-agent in read '
+	see_screen holder
+	keys End
+	see '^    metrics-.x1b.2Jagent.0x2a1b$'
+	see_screen holder-end
+	keys 6
+	see '^> read hold +2 +29ms +29ms +29ms +31ms'
+	shows_not 'read wait'
+	keys 4
+	see 'write_locked +inferred +190 '
+	keys 2
+	see '^> +1201 +1200 .*ib_io_rd-1'
+	keys 5
+	see 'STACKS'
+	keys Escape
+	see '^> +991 read '
+	keys Down Enter
+	see 'munmap'
+	see 'at least 80.00% of it: waits for addresses that it did not change'
+	keys End
+	see 'None: no hold that ended in this interval made anybody wait for longer than$'
+	keys e Home
+	see '^  blamed +30ms in 22 holds, longest 120us; 61 threads were waiting'
+	keys Escape Down Down Enter
+	see '^  who +ev.x1b.2J..il \(process 4242\) in process_vm_readv$'
+	keys End
+	see '250us of the blame is for other processes that waited, the last one of'
+	close
+	start 200 60 -- --backend fentry
+	see '^> +1200 '
+	keys 5 Enter
+	see '^host > 991 metrics-agent in read '
+	see_screen holder-200x60
+	keys Escape F4
+	text vma_read
+	keys Enter Enter
+	see '^  who +mysqld \(process 1200\) in vma readers'
+	see 'areas of mysqld \(1200\), its own process, held to read, by faults in them'
+}
+
+@test "a stall is said first, as much of it as fits" {
+	start 80 24 VML_FAKE_STATE=stalled
+	see '^stalled now: 17 threads wait for java \(2345\), 3.2 s; held by metrics-agent \(991\)$'
+	screen -e | head -n 1 | grep -q $'\e\\[[0-9;]*31m'
+	keys 5
+	see_screen stalled
+	tm resize-window -x 160 -y 24
+	see '^stalled now: 17 threads wait for mmap_lock of java \(2345\), longest 3.2 s; held by metrics-agent \(991\) in read, sleeping, for 3.3 s; 2 more locks'
+	tm resize-window -x 100 -y 24
+	see '^stalled now: 17 threads wait for java \(2345\), 3.2 s; held by metrics-agent \(991\) in read, sleeping$'
+	tm resize-window -x 40 -y 8
+	see_screen stalled-40x8
+	keys Enter
+	see_screen holder-40x8
+	close
+	start 130 24 VML_FAKE_STATE=stalled -- -p 1200
+	see '^stalled now: 1 thread waits for mmap_lock of mysqld \(1200\), 250 ms; nobody is seen to hold it: its next owner may get no CPU$'
+	close
+	start 80 24 VML_FAKE_STATE=stalled -- -p 4242
+	see '^stalled now: 2 threads wait for ev.x1b.2J..il \(4242\), 150 ms$'
+}
+
+@test "no blockers: the view says why, and so do stacks" {
+	start 80 24 VML_FAKE_EMPTY=1
+	see '^quiet: no page faults'
+	keys 5
+	see 'Nobody waited for a lock that somebody held in the last 1.0 s'
+	see_screen empty-5
+	close
+	start 80 24 VML_FAKE_BLIND=1
+	see '^> +1200 '
+	keys 5
+	see 'Who holds mmap_lock cannot be seen on this host; vmalock doctor says why'
+	close
+	start 80 24 -- -p 4242
+	see '^> +4242 '
+	keys 5
+	see '^> +4242 process_vm_readv '
+	keys 1 Enter 5
+	see '^> +4242 process_vm_readv '
+	close
+	start 80 24 -- -u 0 -l 0
+	see '^> +900 '
+	keys 1 Enter 5
+	see 'Nobody held up 900 sshd in this interval, nor was held up by it'
+	close
+	start 80 24 VML_FAKE_NO_STACKS=1
+	see '^> +1200 '
+	keys 5
+	see '^> +991 read '
+	keys Enter
+	see 'HOLDER'
+	keys End
+	see 'Stacks of holders are not taken here'
+}
+
 @test "the verdict says what is wrong first" {
 	start 80 24 VML_FAKE_STATE=falling
 	see '^falling back: .* % of 12,671 faults/s took mmap_lock, most: write_locked'
 	close
 	start 80 24 VML_FAKE_STATE=waiting
 	see '^waiting: 6.2 s per second for mmap_lock; 95.59 % of 12,671 faults/s hit'
+	close
+	start 80 24 VML_FAKE_STATE=starved
+	see '^waiting: 6.2 s per second for mmap_lock, 84 % of it for a CPU, not for a holder$'
+	tm resize-window -x 150 -y 24
+	see '^waiting: 6.2 s per second for mmap_lock, 84 % of it while the next owner waited for a CPU \(starved, throttled or low priority\), not for a holder'
 	close
 	start 100 24 VML_FAKE_STATE=old
 	see '^mmap_lock only: this kernel has no per-VMA locks, all of 12,671 faults/s take it'
