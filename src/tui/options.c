@@ -34,7 +34,7 @@ static const struct argp_option options[] = {
 	{ "user", 'u', "USER", 0, "Only those of a user, by name or uid", 2 },
 	{ "cgroup", OPT_CGROUP, "PATH", 0, "Only those in this cgroup or below it", 2 },
 	{ NULL, 0, NULL, 0, "How it is printed:", 3 },
-	{ "batch", 'b', NULL, 0, "As text, also on a terminal", 3 },
+	{ "batch", 'b', NULL, 0, "As text, also on a terminal; with the five worst blockers, -l 0: all of them", 3 },
 	{ "json", 'j', NULL, 0, "One JSON object an interval, on one line", 3 },
 	{ NULL, 0, NULL, 0, "How it is measured:", 4 },
 	{ "backend", OPT_BACKEND, "NAME", 0,
@@ -52,13 +52,15 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] = "Shows which processes, threads and memory areas take page faults under the "
-			  "per-VMA lock, which fall back to mmap_lock, why, and how long they wait.\v"
+			  "per-VMA lock, which fall back to mmap_lock, why, how long they wait, "
+			  "and who holds them up.\v"
 			  "Examples:\n"
 			  "  sudo vmalocktop                         on the screen; ? explains it\n"
 			  "  sudo vmalocktop -p 1234 -H              the threads of one process\n"
 			  "  sudo vmalocktop -b -n 3 -d 10           three batches of text, 10 s each\n"
 			  "  sudo vmalocktop -b -s read_wait         who waits longest to read-lock\n"
 			  "  sudo vmalocktop -j -l 0 | jq .totals    JSON, all rows\n"
+			  "  sudo vmalocktop -j | jq -c .blockers[]  who held up whom\n"
 			  "  sudo vmalocktop -b --detail exact       also misses, and who looks VMAs up\n"
 			  "\n"
 			  "Exit status: 0 ok, 1 failure, 2 wrong usage, 4 this kernel cannot be observed.\n";
