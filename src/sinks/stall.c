@@ -2,10 +2,13 @@
 /* A stall that goes on, in a sentence that fits. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vmalock/base.h"
 #include "vmalock/snapshot.h"
 #include "parts.h"
+
+#define SENTENCE_MAX 512 /* names are short: TASK_COMM_LEN, escaped, and names of system calls */
 
 /* What a sentence says besides who waits for whose lock. */
 enum {
@@ -101,16 +104,18 @@ size_t vml_stall_text(const struct vml_snapshot *d, char *buf, size_t n)
 		0,
 		BRIEF,
 	};
-	size_t i, len = 0;
+	char text[SENTENCE_MAX];
+	size_t i, len;
 
-	for (i = 0; i < VML_ARRAY_SIZE(forms); i++) {
-		len = sentence(d, forms[i], buf, n);
-		if (len < n)
-			return len;
-	}
-	/* cut between characters */
-	for (len = n - 1; len && ((unsigned char)buf[len] & 0xc0) == 0x80;)
-		len--;
+	if (n > sizeof(text))
+		n = sizeof(text);
+	len = n;
+	for (i = 0; i < VML_ARRAY_SIZE(forms) && len >= n; i++)
+		len = sentence(d, forms[i], text, sizeof(text));
+	if (len >= n) /* cut between characters */
+		for (len = n - 1; len && ((unsigned char)text[len] & 0xc0) == 0x80;)
+			len--;
+	memcpy(buf, text, len);
 	buf[len] = '\0';
 	return len;
 }

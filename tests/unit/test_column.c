@@ -166,6 +166,34 @@ static void cells_of_a_thread_and_a_vma(void **state)
 	vml_snapshot_free(s);
 }
 
+/* Not every holder is a known thread, and the number of nobody is no 0. */
+static void cells_of_a_blocker(void **state)
+{
+	struct vml_snapshot *s = unit_snapshot(1);
+	struct vml_row *r = unit_row(s, VML_BLOCKER, 7);
+
+	(void)state;
+	s->have[VML_BLOCKER] = VML_METRIC_BIT(VML_BLAMED_NS);
+	s->interval_ns = UNIT_SECOND;
+	r->context = "vma readers";
+	r->lock = "vma_read";
+	r->target = "";
+	r->value[VML_BLAMED_NS] = 5000000;
+	assert_cell(s, VML_BLOCKER, "tid", true, "-");
+	assert_cell(s, VML_BLOCKER, "pid", true, "7");
+	assert_cell(s, VML_BLOCKER, "context", true, "vma readers");
+	assert_cell(s, VML_BLOCKER, "lock", true, "vma_read");
+	assert_cell(s, VML_BLOCKER, "target", true, "-");
+	assert_cell(s, VML_BLOCKER, "blamed", true, "5.0ms");
+	assert_cell(s, VML_BLOCKER, "io", true, "-");
+	assert_cell(s, VML_BLOCKER, "longest", true, "-");
+	r->id.tid = 9;
+	r->hist[3] = unit_hist(UNIT_TALLY(s, { 50, 1 }), 400, 400);
+	assert_cell(s, VML_BLOCKER, "tid", true, "9");
+	assert_cell(s, VML_BLOCKER, "longest", true, "400ns");
+	vml_snapshot_free(s);
+}
+
 static void text_is_cut_between_characters(void **state)
 {
 	struct vml_snapshot *s = unit_snapshot(1);
@@ -351,15 +379,11 @@ static void numbers_fit_their_columns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cells_of_a_process),
-		cmocka_unit_test(rates),
-		cmocka_unit_test(absent_is_a_dash),
-		cmocka_unit_test(cells_of_a_thread_and_a_vma),
-		cmocka_unit_test(text_is_cut_between_characters),
-		cmocka_unit_test(tables_are_sound),
-		cmocka_unit_test(what_fits_80_columns),
-		cmocka_unit_test(every_metric_is_a_key),
-		cmocka_unit_test(numbers_fit_their_columns),
+		cmocka_unit_test(cells_of_a_process),	 cmocka_unit_test(rates),
+		cmocka_unit_test(absent_is_a_dash),	 cmocka_unit_test(cells_of_a_thread_and_a_vma),
+		cmocka_unit_test(cells_of_a_blocker),	 cmocka_unit_test(text_is_cut_between_characters),
+		cmocka_unit_test(tables_are_sound),	 cmocka_unit_test(what_fits_80_columns),
+		cmocka_unit_test(every_metric_is_a_key), cmocka_unit_test(numbers_fit_their_columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

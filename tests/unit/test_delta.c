@@ -307,6 +307,37 @@ static void self_has_counters_and_gauges(void **state)
 	unit_free(a, b, d);
 }
 
+static void stacks_are_those_that_changed_where_they_are_taken(void **state)
+{
+	static const struct vml_stack before[] = {
+		{ .key = 1, .comm = "", .context = "", .holds = 3, .blamed_ns = 30 }
+	};
+	static const struct vml_stack after[] = {
+		{ .key = 1, .comm = "", .context = "", .holds = 3, .blamed_ns = 30 },
+		{ .key = 2, .comm = "c", .context = "read", .holds = 2, .hold_ns = 9, .max_ns = 7, .blamed_ns = 20 },
+	};
+	struct vml_snapshot *a = unit_snapshot(1), *b = unit_snapshot(2), *d;
+
+	(void)state;
+	d = unit_delta(a, b);
+	assert_null(d->stack); /* not taken: not the same as none */
+	vml_snapshot_free(d);
+	b->stack = vml_arena_alloc(b->arena, 0);
+	d = unit_delta(a, b);
+	assert_non_null(d->stack);
+	assert_int_equal(d->nstack, 0);
+	vml_snapshot_free(d);
+	a->stack = vml_arena_copy(a->arena, before, sizeof(before));
+	a->nstack = VML_ARRAY_SIZE(before);
+	b->stack = vml_arena_copy(b->arena, after, sizeof(after));
+	b->nstack = VML_ARRAY_SIZE(after);
+	d = unit_delta(a, b);
+	assert_int_equal(d->nstack, 1);
+	assert_int_equal(d->stack[0].key, 2);
+	assert_int_equal(d->stack[0].blamed_ns, 20);
+	unit_free(a, b, d);
+}
+
 /* Everything is reached through the delta's own arena: the sources may be freed (run with ASan). */
 static void delta_outlives_its_sources(void **state)
 {
@@ -408,6 +439,7 @@ int main(void)
 		cmocka_unit_test(loss_is_matched_by_cause),
 		cmocka_unit_test(lookups_are_changes_where_they_are_known),
 		cmocka_unit_test(self_has_counters_and_gauges),
+		cmocka_unit_test(stacks_are_those_that_changed_where_they_are_taken),
 		cmocka_unit_test(delta_outlives_its_sources),
 		cmocka_unit_test(changed_rows),
 		cmocka_unit_test(ids_are_ordered_by_all_their_parts),
