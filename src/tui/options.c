@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
 	{ "count", 'n', "COUNT", 0, "End after COUNT updates (default 0: go on)", 1 },
 	{ "rows", 'l', "ROWS", 0,
 	  "At most ROWS rows; 0: all, also unchanged ones (default: what changed; with -b 20 of it)", 1 },
-	{ "sort", 's', "KEY", 0, "Sort by a column (default fallbacks)", 1 },
+	{ "sort", 's', "KEY", 0, "Sort by a column (default fallbacks; of blockers: blamed)", 1 },
 	{ "threads", 'H', NULL, 0, "Begin with threads instead of processes", 1 },
 	{ NULL, 0, NULL, 0, "Of which processes:", 2 },
 	{ "pid", 'p', "PID[,PID]", 0, "Only these, by host or container pid", 2 },
