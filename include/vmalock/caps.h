@@ -41,6 +41,7 @@ enum vml_cap_id {
 	VML_CAP_LOOKUPS, /* lock_vma_under_rcu, every caller (exact detail) */
 	VML_CAP_MISSES, /* mas_walk inside it (exact detail) */
 	VML_CAP_SERVE_TIME, /* handle_mm_fault (exact detail) */
+	VML_CAP_RUN_DELAY, /* sched_info: how long a thread waited for a CPU */
 	VML_CAP_NAMES, /* strings of the kernel can be read: file names, cgroups */
 	VML_CAP_VMSTAT, /* the kernel's own vma_lock_* counters */
 	VML_NCAPS,

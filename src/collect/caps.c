@@ -73,6 +73,9 @@ static const struct vml_cap texts[VML_NCAPS] = {
 	[VML_CAP_SERVE_TIME] =
 		TEXT("serve_time", "time from a fault to the end of its handler", "how long faults take, by outcome",
 		     "the fentry or the kprobe backend, with --detail exact"),
+	[VML_CAP_RUN_DELAY] = TEXT("run_delay", "how long a thread waited for a CPU",
+				   "holders and next owners without a CPU: that time counts as sleep and waking up",
+				   "CONFIG_SCHEDSTATS or CONFIG_TASK_DELAY_ACCT"),
 	[VML_CAP_NAMES] = TEXT("names", "reading strings of the kernel", "names of files and cgroups",
 			       "no lockdown=confidentiality"),
 	[VML_CAP_VMSTAT] = TEXT("vmstat", "the kernel's own vma_lock_* counters",
@@ -219,6 +222,10 @@ int caps_from_btf(struct vml_caps *c, const char *btf_path, struct btf **ret, ch
 		caps_set(c, VML_CAP_CGROUP, VML_CAP_YES, "css_set.dfl_cgrp is in BTF");
 	else
 		caps_set(c, VML_CAP_CGROUP, VML_CAP_NO, "css_set.dfl_cgrp is not in BTF");
+	if (has_field(btf, "sched_info", "run_delay"))
+		caps_set(c, VML_CAP_RUN_DELAY, VML_CAP_YES, "sched_info.run_delay is in BTF");
+	else
+		caps_set(c, VML_CAP_RUN_DELAY, VML_CAP_NO, "sched_info.run_delay is not in BTF");
 	if (err) {
 		btf__free(btf);
 		btf = NULL;

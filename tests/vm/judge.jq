@@ -82,7 +82,8 @@ def ledgers:
 	.time as $time
 	| (.totals
 		| differ("\($time) totals.wait_ns, of blamed + unattributed"; .wait_ns; .blamed_ns + .unattributed_ns),
-		  differ("\($time) totals.unattributed_ns, of its parts"; .unattributed_ns; .handover_runqueue_ns + .handover_wakeup_ns)),
+		  (select(has("handover_runqueue_ns"))
+			| differ("\($time) totals.unattributed_ns, of its parts"; .unattributed_ns; .handover_runqueue_ns + .handover_wakeup_ns))),
 	  differ("\($time) self.ledger_error_ns"; .self.ledger_error_ns; 0);
 
 def foreign:
@@ -174,6 +175,7 @@ def blame_checked($name; $window):
 		(select($blamed > 0 and total($its[].blamed_ns) < $blamed * $least * (if $skipped > 0 then 0.9 else 1 end))
 			| "\(total($its[].blamed_ns)) of \($blamed) ns"),
 		(culprit_waits[$load.scenario] | values as $what
+			| select(capabilities.run_delay)
 			| select(total($its[][$what]) < total($its[].hold_ns) * 0.4)
 			| "\($what) \(total($its[][$what])) of \(total($its[].hold_ns)) ns"),
 		(select($skipped == 0)
