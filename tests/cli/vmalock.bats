@@ -70,13 +70,13 @@ says()
 @test "help names every command that there is, and each has help" {
 	run -0 --separate-stderr "$vmalock" --help
 	[ -z "$stderr" ]
-	[ "$(awk '/Commands:/ { on = 1; next } on && /^  / { print $1 } on && /^.vmalock/ { exit }' <<<"$output" | tr '\n' ' ')" = 'doctor load schema help ' ]
+	[ "$(awk '/Commands:/ { on = 1; next } on && /^  / { print $1 } on && /^.vmalock/ { exit }' <<<"$output" | tr '\n' ' ')" = 'doctor report load schema help ' ]
 	long=$output
 	run -0 "$vmalock" help
 	[ "$output" = "$long" ]
 	run -0 "$vmalock" -h
 	[ "$output" = "$long" ]
-	for command in doctor load schema; do
+	for command in doctor load report schema; do
 		run -0 --separate-stderr "$vmalock" $command --help
 		[[ ${lines[0]} == "Usage: vmalock $command"* ]]
 		[ -z "$stderr" ]
@@ -116,7 +116,7 @@ says()
 }
 
 @test "commands that are planned are unknown" {
-	for command in record report diff diagnose snapshot; do
+	for command in record diff diagnose snapshot; do
 		usage_error "command '$command'" $command
 	done
 }
