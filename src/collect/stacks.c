@@ -255,6 +255,8 @@ int stacks_fill(struct vml_snapshot *snap, struct stacks *s, const struct sessio
 	struct vml_symbols_stats stats;
 	char doing[DOING_MAX];
 
+	if (session->skel->data->stacks_over_ns == VML_STACKS_OFF)
+		return 0; /* none is not the same as nobody looked */
 	snap->stack = vml_arena_alloc(snap->arena, s->now.n * sizeof(*snap->stack));
 	if (!snap->stack)
 		return -ENOMEM;
