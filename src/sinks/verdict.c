@@ -160,6 +160,25 @@ static void starved_clause(struct sentence *s, const struct vml_snapshot *d)
 		clause(s, ", %.0f %% of it for a CPU, not for a holder", 100 * share);
 }
 
+/* Half of all waits is one holder's doing: the others together are not worth a look before it. */
+#define BLOCKER_RATIO 0.5
+
+/* Who held the lock for most of the waits, and doing what. */
+static void blocker_clause(struct sentence *s, const struct vml_snapshot *d)
+{
+	const struct vml_rows *rows = &d->rows[VML_BLOCKER];
+	const struct vml_row *most = NULL;
+	size_t i;
+
+	for (i = 0; i < rows->n; i++) {
+		/* what readers of areas are charged with is no wait for mmap_lock */
+		if (rows->row[i].id.tid && (!most || rows->row[i].value[VML_BLAMED_NS] > most->value[VML_BLAMED_NS]))
+			most = &rows->row[i];
+	}
+	if (most && (double)most->value[VML_BLAMED_NS] > (double)d->total[VML_WAIT_NS] * BLOCKER_RATIO)
+		clause(s, ", mostly behind %s (%u) in %s", most->comm, most->id.tid, most->context);
+}
+
 static void wait_clause(struct sentence *s, const struct vml_snapshot *d)
 {
 	double longest = fmax(vml_hist_max_bound(&d->hist[0]), vml_hist_max_bound(&d->hist[1]));
@@ -228,6 +247,7 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 	} else if (health == VML_WAITING) {
 		clause(&s, "waiting: %s per second for mmap_lock", vml_spaced(wait, sizeof(wait)));
 		starved_clause(&s, d);
+		blocker_clause(&s, d);
 		clause(&s, "; %s", faults);
 	} else {
 		clause(&s, "%s: %s", no_vma_locks(d) ? "mmap_lock only" : word[health], faults);

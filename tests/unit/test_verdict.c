@@ -51,6 +51,32 @@ static void owners_without_a_cpu(void **state)
 	vml_snapshot_free(s);
 }
 
+/* Half of all waits behind one thread, and not what readers of areas are charged with. */
+static void who_most_are_behind(void **state)
+{
+	struct vml_snapshot *s = waited(1000 * MS, 100 * MS, 0);
+	struct vml_row row[] = {
+		{ .id = { .pid = 7, .tid = 9 },
+		  .comm = "agent",
+		  .context = "read",
+		  .value = { [VML_BLAMED_NS] = 501 * MS } },
+		{ .id = { .pid = 8 },
+		  .comm = "areas",
+		  .context = "vma readers",
+		  .value = { [VML_BLAMED_NS] = 900 * MS } },
+	};
+
+	(void)state;
+	s->rows[VML_BLOCKER] = (struct vml_rows){ row, 2 };
+	assert_verdict(s, 512,
+		       "waiting: 1.0 s per second for mmap_lock, mostly behind agent (9) in read; "
+		       "100 % of 100 faults/s hit");
+	row[0].value[VML_BLAMED_NS] = 500 * MS;
+	assert_verdict(s, 512, "waiting: 1.0 s per second for mmap_lock; 100 % of 100 faults/s hit");
+	s->rows[VML_BLOCKER].n = 0;
+	vml_snapshot_free(s);
+}
+
 /* Each limit by itself keeps it silent. */
 static void not_every_handover_is_a_lack_of_cpus(void **state)
 {
@@ -166,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owners_without_a_cpu),
+		cmocka_unit_test(who_most_are_behind),
 		cmocka_unit_test(not_every_handover_is_a_lack_of_cpus),
 		cmocka_unit_test(stalls_fit),
 		cmocka_unit_test(why_there_are_no_blockers),

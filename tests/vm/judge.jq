@@ -44,9 +44,12 @@ def excuse:
 		and (($session | startswith("tracepoint")) or (test("mmap_lock") | not)));
 # Every fault that falls back enters lock_mm_and_find_vma (but one that is killed): a session
 # that counts fallbacks there lost no more of them than runs of that program, or the fault itself.
+# A kernel-mode fault that was not seen to be served counts when its thread's next fault
+# or end shows that: in this load's lines or in those of the next.
 def excuse_fault: startswith("recursion_misses_tp_page_fault") or . == "page_fault_events_skipped"
+	or . == "kernel_fault_unserved"
 	or ($lines[0].host.machine == "aarch64" and skipped and test("handle_mm_fault|lock_vma_under_rcu|lock_mm_and_find_vma"));
-def excuse_fallback: excuse_fault or . == "fault_unseen" or . == "kernel_fault_unserved"
+def excuse_fallback: excuse_fault or . == "fault_unseen"
 	or (skipped and test("lock_mm_and_find_vma"));
 def losses($lines; key): total($lines[].loss | to_entries[] | select(.key | key) | .value);
 def unseen($lines): losses($lines; excuse);
