@@ -345,6 +345,7 @@ __hidden int process_add_ledger(struct vml_proc_key *owner, struct vml_ledger_su
 		return 0;
 	core_atomic_add(&p->ledger.waited_ns, sum->waited_ns);
 	core_atomic_add(&p->ledger.blamed_ns, sum->blamed_ns);
+	core_atomic_add(&p->ledger.avoidable_ns, sum->avoidable_ns);
 	core_atomic_add(&p->ledger.handover_ns, sum->handover_ns);
 	core_atomic_add(&p->ledger.runqueue_ns, sum->runqueue_ns);
 	core_atomic_add((__u64 *)&p->ledger.error_ns, sum->error_ns);

@@ -206,7 +206,7 @@ struct vml_vma_value {
 
 /* What the ledgers of a process's mmap_lock come to. */
 struct vml_ledger_sum {
-	__u64 waited_ns, blamed_ns, handover_ns, runqueue_ns;
+	__u64 waited_ns, blamed_ns, avoidable_ns, handover_ns, runqueue_ns;
 	__s64 error_ns; /* not 0 is a bug */
 };
 

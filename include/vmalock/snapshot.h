@@ -52,8 +52,8 @@ enum vml_metric {
 	VML_UNATTRIBUTED_NS, /* while nobody held it; = the next two */
 	VML_HANDOVER_RUNQUEUE_NS, /* the next owner was waiting for a CPU */
 	VML_HANDOVER_WAKEUP_NS, /* it was being woken, or took the lock */
+	VML_AVOIDABLE_NS, /* of blamed: waits for what the holder did not change; at least; of blockers, too */
 	/* of blockers: holds that made somebody wait */
-	VML_AVOIDABLE_NS, /* of blamed: waits for what the holder did not change; at least */
 	VML_FOREIGN_NS, /* of blamed: waits of other processes than the one whose lock it is */
 	VML_VICTIMS, /* tasks that waited when it let go */
 	VML_HOLDS,

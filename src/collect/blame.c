@@ -166,6 +166,7 @@ static int read_ledger(void *arg, const void *key, const void *value)
 	if (item_read(e, true))
 		return -ENOMEM;
 	e->reading->base[BASE_BLAMED] += vml_ledger_blamed(&m->ledger);
+	e->reading->base[BASE_AVOIDABLE] += m->ledger.outside_ns;
 	e->reading->base[BASE_HANDOVER] += m->ledger.handover_ns;
 	e->reading->base[BASE_RUNQUEUE] += m->ledger.runqueue_ns;
 	r->t->ledger_error_ns += llabs(vml_ledger_error(&m->ledger));

@@ -156,12 +156,12 @@ enum base {
 	BASE_LOCK_EVENTS,
 	BASE_LOCK_FAILED,
 	BASE_WRITE_READERS,
-	/* of the mmap_lock of a process; of a blocker only the first */
+	/* of the mmap_lock of a process; of a blocker only the first two */
 	BASE_BLAMED,
+	BASE_AVOIDABLE,
 	BASE_HANDOVER,
 	BASE_RUNQUEUE, /* of it */
 	/* blockers */
-	BASE_AVOIDABLE,
 	BASE_FOREIGN,
 	BASE_VICTIMS,
 	BASE_HOLDS,

@@ -92,6 +92,7 @@ static int read_process(void *arg, const void *key, const void *value)
 	e->reading->base[BASE_LOCK_FAILED] += v->lock_failed;
 	e->reading->base[BASE_WRITE_READERS] += v->write_readers;
 	e->reading->base[BASE_BLAMED] += v->ledger.blamed_ns;
+	e->reading->base[BASE_AVOIDABLE] += v->ledger.avoidable_ns;
 	e->reading->base[BASE_HANDOVER] += v->ledger.handover_ns;
 	e->reading->base[BASE_RUNQUEUE] += v->ledger.runqueue_ns;
 	l->t.ledger_error_ns += llabs(v->ledger.error_ns);

@@ -74,7 +74,7 @@
 	  SCOPE_PROCESS)                                                                                               \
 	X(VML_AVOIDABLE_NS, "avoidable_ns", "AVOIDABLE", NS,                                                           \
 	  "The part of the blame, at least, for waits that wanted nothing of what the holder changed.", "avoidable",   \
-	  9, SCOPE_BLOCKER)                                                                                            \
+	  9, SCOPE_PROCESS | SCOPE_BLOCKER)                                                                            \
 	X(VML_FOREIGN_NS, "foreign_ns", "FOREIGN", NS,                                                                 \
 	  "The part of the blame for waits of other processes than the one whose lock it is.", "foreign", 7,           \
 	  SCOPE_BLOCKER)                                                                                               \

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/types.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
@@ -309,6 +310,28 @@ static void put_stalls(struct writer *w, const struct vml_snapshot *d)
 	put_close(w, ']');
 }
 
+/* The files that the frames are of, each once. */
+static json_t *modules_of(const struct vml_stack *s)
+{
+	json_t *all = json_array();
+	uint32_t i, j;
+
+	for (i = 0; i < s->nframes; i++) {
+		const struct vml_frame *f = &s->frame[i];
+		json_t *module;
+
+		for (j = 0; j < i && strcmp(s->frame[j].file, f->file); j++)
+			;
+		if (j < i || !*f->file)
+			continue;
+		module = json_pack("{s:s}", "file", f->file);
+		if (*f->build_id)
+			set(&module, "build_id", json_string(f->build_id));
+		json_array_append_new(all, module);
+	}
+	return all;
+}
+
 static void put_stacks(struct writer *w, const struct vml_snapshot *d)
 {
 	uint32_t f;
@@ -329,6 +352,7 @@ static void put_stacks(struct writer *w, const struct vml_snapshot *d)
 		set(&obj, "context", json_string(x->context));
 		set(&obj, "frames", frames);
 		set(&obj, "kernel_frames", json_integer(x->nkernel));
+		set(&obj, "modules", modules_of(x));
 		set(&obj, "holds", vml_json_u64(x->holds));
 		set(&obj, "hold_ns", vml_json_u64(x->hold_ns));
 		set(&obj, "blamed_ns", vml_json_u64(x->blamed_ns));

@@ -191,6 +191,15 @@ static json_t *stalls_schema(void)
 	return array_schema(&o);
 }
 
+static json_t *modules_schema(void)
+{
+	struct object o = object_new();
+
+	add(&o, "file", type_schema(VML_JSON_STRING), "Path, or name in brackets.", true);
+	add(&o, "build_id", type_schema(VML_JSON_STRING), "In hex, where it is known.", false);
+	return object_end(&o);
+}
+
 static json_t *stacks_schema(void)
 {
 	struct object o = object_new();
@@ -201,6 +210,8 @@ static json_t *stacks_schema(void)
 	add(&o, "frames", json_pack("{s:s,s:o}", "type", "array", "items", type_schema(VML_JSON_STRING)),
 	    "Where it released the lock, innermost first: the kernel's frames, then the program's.", true);
 	add(&o, "kernel_frames", type_schema(VML_JSON_INTEGER), "How many of them are the kernel's.", true);
+	add(&o, "modules", json_pack("{s:s,s:o}", "type", "array", "items", modules_schema()),
+	    "Files that the frames are of: [kernel], kernel modules, programs and libraries.", true);
 	add(&o, "holds", type_schema(VML_JSON_INTEGER), "Holds released there that made somebody wait for long.", true);
 	add(&o, "hold_ns", type_schema(VML_JSON_INTEGER), "How long these lasted.", true);
 	add(&o, "blamed_ns", type_schema(VML_JSON_INTEGER), "What they are charged with.", true);

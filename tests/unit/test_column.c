@@ -308,7 +308,7 @@ static void every_metric_is_a_key(void **state)
 		[VML_UNATTRIBUTED_NS] = P,
 		[VML_HANDOVER_RUNQUEUE_NS] = P,
 		[VML_HANDOVER_WAKEUP_NS] = P,
-		[VML_AVOIDABLE_NS] = B,
+		[VML_AVOIDABLE_NS] = P | B,
 		[VML_FOREIGN_NS] = B,
 		[VML_VICTIMS] = B,
 		[VML_HOLDS] = B,
