@@ -40,12 +40,14 @@ static __noinline struct vml_mm *ledger_new(struct task_struct *task, struct vml
 	}
 	if (mm == task->mm) {
 		m->owner = th->row.proc;
+		m->owned = 1;
 	} else {
 		owner = compat_mm_owner(mm);
 		if (owner) {
 			m->owner.start_ns = owner->group_leader->start_boottime;
 			m->owner.pid = owner->tgid;
 			m->owner.exec = owner->self_exec_id;
+			m->owned = owner->mm == mm;
 		}
 	}
 	bpf_spin_lock(&m->lock);
@@ -60,13 +62,6 @@ static __always_inline struct vml_mm *ledger_find(struct mm_struct *mm)
 	__u64 key = (__u64)mm;
 
 	return bpf_map_lookup_elem(&ledgers, &key);
-}
-
-static __always_inline struct vml_mm *ledger_get(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm)
-{
-	struct vml_mm *m = ledger_find(mm);
-
-	return likely(m) ? m : ledger_new(task, th, mm);
 }
 
 /* After the last release: what it came to goes to the process. */
@@ -95,6 +90,38 @@ static __noinline int ledger_end(struct mm_struct *mm)
 	return process_add_ledger(&owner, &sum);
 }
 
+/*
+ * The first event of who runs with @mm after somebody made it; or of a process that
+ * shares it, or was given the address of one whose end was not seen.
+ */
+static __noinline struct vml_mm *ledger_own(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm,
+					    struct vml_mm *m)
+{
+	struct task_struct *owner;
+
+	if (!m->owned) {
+		m->owner = th->row.proc;
+		m->owned = 1;
+		return m;
+	}
+	owner = compat_mm_owner(mm);
+	if (!owner || (owner->tgid == m->owner.pid && owner->group_leader->start_boottime == m->owner.start_ns))
+		return m;
+	ledger_end(mm);
+	return ledger_new(task, th, mm);
+}
+
+static __always_inline struct vml_mm *ledger_get(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm)
+{
+	struct vml_mm *m = ledger_find(mm);
+
+	if (unlikely(!m))
+		return ledger_new(task, th, mm);
+	if (mm == task->mm && unlikely(!m->owned || m->owner.pid != th->row.proc.pid))
+		return ledger_own(task, th, mm, m);
+	return m;
+}
+
 __hidden int core_mm_ends(struct mm_struct *mm)
 {
 	struct vml_mm *m;
@@ -111,8 +138,10 @@ __hidden int lock_exec(struct task_struct *task, struct vml_thread *th)
 {
 	struct vml_mm *m = ledger_find(task->mm);
 
-	if (m)
+	if (m) {
 		m->owner = th->row.proc;
+		m->owned = 1;
+	}
 	return 0;
 }
 

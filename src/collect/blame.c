@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "collect.h"
@@ -13,6 +14,7 @@
 struct reader {
 	struct tables *t;
 	uint32_t pass;
+	int fd;
 };
 
 static struct vml_image image(const struct vml_proc_key *k)
@@ -100,7 +102,7 @@ static int read_blocker(void *arg, const void *key, const void *value)
 
 int blame_read_blockers(struct tables *t, const struct session *s, uint32_t pass)
 {
-	struct reader r = { t, pass };
+	struct reader r = { .t = t, .pass = pass };
 
 	return map_each(bpf_map__fd(s->skel->maps.blockers), sizeof(struct vml_blocker_key),
 			sizeof(struct vml_blocker_value), read_blocker, &r);
@@ -159,12 +161,18 @@ static int read_ledger(void *arg, const void *key, const void *value)
 	struct reader *r = arg;
 	struct item *e;
 
-	(void)key;
+	if (!m->owned) /* in fork or exec: its process is about to be known */
+		return 0;
 	e = table_find(&r->t->processes, &id);
 	if (!e) /* younger than this pass's look at the processes */
 		return 0;
 	if (item_read(e, true))
 		return -ENOMEM;
+	/* the process is gone, and nobody saw the end of its memory: what it came to is kept by the row */
+	if (e->reported && !m->ledger.waiting && !m->ledger.holding && m->ledger.now + LOST_NS < vml_now_mono())
+		bpf_map_delete_elem(r->fd, key);
+	else
+		e->ledgers++;
 	e->reading->base[BASE_BLAMED] += vml_ledger_blamed(&m->ledger);
 	e->reading->base[BASE_AVOIDABLE] += m->ledger.outside_ns;
 	e->reading->base[BASE_HANDOVER] += m->ledger.handover_ns;
@@ -175,10 +183,9 @@ static int read_ledger(void *arg, const void *key, const void *value)
 
 int blame_read_ledgers(struct tables *t, const struct session *s)
 {
-	struct reader r = { .t = t };
+	struct reader r = { .t = t, .fd = bpf_map__fd(s->skel->maps.ledgers) };
 
-	return map_each_locked(bpf_map__fd(s->skel->maps.ledgers), sizeof(__u64), sizeof(struct vml_mm), read_ledger,
-			       &r);
+	return map_each_locked(r.fd, sizeof(__u64), sizeof(struct vml_mm), read_ledger, &r);
 }
 
 /* ---- stalls */

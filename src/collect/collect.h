@@ -218,6 +218,7 @@ struct item {
 	struct reading *reading;
 	uint32_t *reading_cell;
 	/* processes: threads (missed.c) */
+	uint32_t ledgers; /* of its mmap_locks that this pass saw */
 	uint32_t live; /* with storage, as BPF counts them */
 	uint32_t alive; /* that this pass saw */
 	uint32_t lost; /* whose end was not seen */

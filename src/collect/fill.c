@@ -143,7 +143,9 @@ static int fill_row(struct fill *f, struct item *e, struct vml_row *row)
 	row->uid = process ? process->uid : e->uid;
 	row->ns_pid = process && process->ns_pid ? process->ns_pid : e->id.pid;
 	row->threads = f->scope == VML_PROCESS ? e->threads : 0;
-	row->exited = f->scope == VML_VMA || f->scope == VML_BLOCKER ? process && process->gone : e->gone;
+	/* once: a process may stay for the sake of its ledger */
+	row->exited = f->scope == VML_VMA || f->scope == VML_BLOCKER ? process && process->gone && !process->reported
+								     : e->gone && !e->reported;
 	row->area = e->area;
 	row->area.name = text(a, e->name);
 	if (!row->area.kind)

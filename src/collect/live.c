@@ -100,6 +100,7 @@ static int read_process(void *arg, const void *key, const void *value)
 	cells_add_hists(e->reading_cell, 0, v->hist, VML_NLOCKSTATS);
 	cells_add_reasons(e->reading_cell, v->reason);
 	e->live = v->live;
+	e->ledgers = 0;
 	e->alive = 0;
 	e->gone = v->exited && v->live <= e->lost;
 	e->threads = 0;
@@ -278,7 +279,7 @@ static void sweep_add(struct sweep *s, struct item *e)
 
 static void find_dead_process(struct item *e, void *arg)
 {
-	if (e->reported)
+	if (e->reported && !e->ledgers)
 		sweep_add(arg, e);
 }
 
