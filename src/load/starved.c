@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "culprit.h"
