@@ -213,6 +213,7 @@ struct item {
 	struct vml_area area; /* VMAs; the name belongs to the entry */
 	char *name;
 	uint64_t name_cookie;
+	uint32_t orphaned; /* VMAs: passes without a row of their process */
 	char *victim_cgroup; /* blockers: of the process that waited last from another address space */
 	/* VMAs and processes: this pass's, not yet settled; the cells of processes: [NCELLS] */
 	struct reading *reading;

@@ -299,7 +299,9 @@ static void find_dead_vma(struct item *e, void *arg)
 
 	if (is_untracked(&e->id))
 		return;
-	if (!p || p->reported || (s->idle && s->live->pass - e->changed > s->idle))
+	/* without a row of its process: that is gone, or younger than the last look at the processes */
+	e->orphaned = p ? 0 : e->orphaned + 1;
+	if (e->orphaned > 1 || (p && p->reported) || (s->idle && s->live->pass - e->changed > s->idle))
 		sweep_add(s, e);
 }
 
