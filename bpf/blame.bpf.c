@@ -39,7 +39,7 @@ static const struct vml_stack_value empty_stack;
 #define PF_IO_WORKER 0x10
 #define PF_USER_WORKER 0x4000
 
-__hidden __u32 blame_doing(struct task_struct *task, __u8 context)
+__hidden __u32 blame_doing(struct task_struct *task, struct vml_thread *th, __u8 context)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 	int nr = compat_entry(regs);
@@ -52,8 +52,11 @@ __hidden __u32 blame_doing(struct task_struct *task, __u8 context)
 		return nr == VML_NO_SYSCALL ? VML_DOING(VML_DOING_FAULT, 0) : VML_DOING(VML_DOING_KERNEL_FAULT, nr);
 	if (task->flags & PF_EXITING)
 		return VML_DOING(VML_DOING_EXIT, 0);
+	/* __vmf_anon_prepare, where nothing is inferred from the lock: under the VMA lock, still in the fault */
 	if (nr == VML_NO_SYSCALL)
-		return VML_DOING(VML_DOING_EXCEPTION, 0);
+		return VML_DOING(compat_in_fault_handler(task, th->vma_flags, th->vma_file) == 1 ? VML_DOING_FAULT
+												 : VML_DOING_EXCEPTION,
+				 0);
 	return VML_DOING(compat_is_32bit(task) ? VML_DOING_SYSCALL32 : VML_DOING_SYSCALL, nr);
 }
 
@@ -72,7 +75,7 @@ __noinline int blame_range(struct vml_thread *th, __u8 context, struct vml_range
 	}
 	if (!task->mm || task->flags & (PF_KTHREAD | PF_EXITING) || compat_is_32bit(task))
 		return 0;
-	at = compat_syscall_arg0(regs);
+	at = (__s64)(compat_syscall_arg0(regs) << 8) >> 8; /* without a tag: arm64 TBI, x86 LAM */
 	switch (compat_entry(regs)) {
 CASE_CHANGES_RANGE:
 		ret->start = at;
@@ -90,6 +93,13 @@ CASE_CHANGES_ALL:
 			/* in a hole, where nobody can wait for anything: an empty range */
 			ret->start = 1;
 			ret->end = 1;
+		}
+		break;
+	case NR_MREMAP:
+		/* what else it unmaps is not looked at: not known */
+		if (!(compat_syscall_arg3(regs) & MREMAP_FIXED)) {
+			ret->start = at;
+			ret->end = at + compat_syscall_arg1(regs);
 		}
 		break;
 	case NR_BRK:
@@ -231,7 +241,7 @@ __hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, 
 	key.proc = th->row.proc;
 	key.start_ns = th->start_ns;
 	key.tid = th->tid;
-	key.doing = blame_doing(task, s->context);
+	key.doing = blame_doing(task, th, s->context);
 	key.target = m->owner;
 	key.write = s->hold_write;
 	v = blocker_get(&key);

@@ -239,7 +239,6 @@ static __always_inline bool compat_is_32bit(struct task_struct *task)
 #define CASE_CHANGES_RANGE               \
 	case 10: /* mprotect */          \
 	case 11: /* munmap */            \
-	case 25: /* mremap */            \
 	case 28: /* madvise */           \
 	case 149: /* mlock */            \
 	case 150: /* munlock */          \
@@ -256,12 +255,13 @@ static __always_inline bool compat_is_32bit(struct task_struct *task)
 	case 151: /* mlockall */ \
 	case 152 /* munlockall */
 #define NR_MMAP 9
+#define NR_MREMAP 25
 #define NR_BRK 12
 #elif defined(__TARGET_ARCH_arm64)
 #define CASE_CHANGES_RANGE               \
 	case 226: /* mprotect */         \
 	case 215: /* munmap */           \
-	case 216: /* mremap */           \
+                                         \
 	case 233: /* madvise */          \
 	case 228: /* mlock */            \
 	case 229: /* munlock */          \
@@ -276,8 +276,10 @@ static __always_inline bool compat_is_32bit(struct task_struct *task)
 	case 230: /* mlockall */ \
 	case 231 /* munlockall */
 #define NR_MMAP 222
+#define NR_MREMAP 216
 #define NR_BRK 214
 #endif
+#define MREMAP_FIXED 2
 #define MAP_FIXED_ANY (0x10 | 0x100000) /* MAP_FIXED, MAP_FIXED_NOREPLACE */
 
 /*

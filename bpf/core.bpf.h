@@ -116,7 +116,7 @@ __hidden int lock_goes_on(struct task_struct *task, struct vml_thread *th, struc
 /* The clock of @task, which is the current one. */
 __hidden int blame_clock(struct task_struct *task, struct vml_clock *ret);
 /* What @task does with a lock of @th->slot whose context is @context: a VML_DOING(). */
-__hidden __u32 blame_doing(struct task_struct *task, __u8 context);
+__hidden __u32 blame_doing(struct task_struct *task, struct vml_thread *th, __u8 context);
 /* What the current system call or fault of @th, the current thread, changes or wants of its own mm. */
 int blame_range(struct vml_thread *th, __u8 context, struct vml_range *ret);
 /* Charges the current task with @b, for the hold of @s of the lock of @m. */
@@ -164,6 +164,8 @@ __u64 vma_of_rwsem(__u64 mm, __u64 sem, __u64 at, __u32 *ret_readers);
 
 /* Makes sure the process of @task has a row, and counts the new thread there. */
 __hidden int process_join(struct task_struct *task, struct vml_thread *th);
+/* Makes sure that process @key, of @task, has a row, though none of its threads was seen. */
+__hidden int process_know(struct task_struct *task, struct vml_proc_key *key);
 /* Adds the numbers of a thread that begins to exit to its process. */
 __hidden int process_exit(struct task_struct *task, struct vml_thread *th);
 /* The same for one that is gone, or leaves the image: it counts no more. */

@@ -11,11 +11,13 @@
  *	write
  *	acquired while holding		its release was lost: that hold is dropped
  *	released, not holding		it got it before the program started, or for
- *					somebody else (mmap_read_unlock_non_owner)
+ *					somebody else (mmap_read_unlock_non_owner), or
+ *					its acquisition was lost: a wait ends here
  *	a thread ends			what it has open is dropped
  *	start, nobody has the lock,	releases were lost: the ledger is healed
  *	and the ledger knows holders
- *	a fourth mm at once		is not followed
+ *	a fourth mm at once		takes the place of one whose end was lost, or is not
+ *					followed
  */
 #include "core.bpf.h"
 #include "compat.bpf.h"
@@ -94,8 +96,8 @@ static __noinline int ledger_end(struct mm_struct *mm)
  * The first event of who runs with @mm after somebody made it; or of a process that
  * shares it, or was given the address of one whose end was not seen.
  */
-static __noinline struct vml_mm *ledger_own(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm,
-					    struct vml_mm *m)
+static __always_inline struct vml_mm *ledger_own(struct task_struct *task, struct vml_thread *th, struct mm_struct *mm,
+						 struct vml_mm *m)
 {
 	struct task_struct *owner;
 
@@ -115,7 +117,8 @@ static __always_inline struct vml_mm *ledger_get(struct task_struct *task, struc
 {
 	struct vml_mm *m = ledger_find(mm);
 
-	if (unlikely(!m))
+	/* without an id: another CPU is just making it */
+	if (unlikely(!m || !*(volatile __u32 *)&m->ledger.id))
 		return ledger_new(task, th, mm);
 	if (mm == task->mm && unlikely(!m->owned || m->owner.pid != th->row.proc.pid))
 		return ledger_own(task, th, mm, m);
@@ -155,6 +158,49 @@ static __always_inline struct vml_slot *slot_find(struct vml_thread *th, __u64 m
 	return NULL;
 }
 
+/* What @s has open is over; when, was not seen. */
+static __noinline int slot_forget(struct vml_thread *th, struct vml_slot *s)
+{
+	__u64 now = bpf_ktime_get_ns(), mm = s->mm;
+	struct vml_mm *m = bpf_map_lookup_elem(&ledgers, &mm);
+
+	if (m) {
+		bpf_spin_lock(&m->lock);
+		if (s->wait.since_ns)
+			core_sum_add(&th->lock[s->wait_write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT],
+				     vml_ledger_wait_end(&m->ledger, &s->wait, now));
+		if (s->hold.since_ns)
+			vml_ledger_drop(&m->ledger, &s->hold, now);
+		bpf_spin_unlock(&m->lock);
+	}
+	s->wait.since_ns = 0;
+	s->hold.since_ns = 0;
+	s->mm = 0;
+	return 0;
+}
+
+/*
+ * All are taken.  One that is open for so long, in a thread that goes on with others,
+ * is left from an end that was not seen: a thread holds several locks only in fork.
+ */
+#define SLOT_OLD_NS 1000000000ULL
+static __noinline struct vml_slot *slot_reclaim(struct vml_thread *th)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	core_lose(VML_LOSS_LOCK_SLOTS);
+	for (int i = 0; i < VML_SLOTS; i++) {
+		struct vml_slot *s = &th->slot[i];
+		__u64 since = s->hold.since_ns > s->wait.since_ns ? s->hold.since_ns : s->wait.since_ns;
+
+		if (core_since(now, since) > SLOT_OLD_NS) {
+			slot_forget(th, s);
+			return s;
+		}
+	}
+	return NULL;
+}
+
 static __always_inline struct vml_slot *slot_take(struct vml_thread *th, __u64 mm)
 {
 	struct vml_slot *s = slot_find(th, mm);
@@ -162,10 +208,10 @@ static __always_inline struct vml_slot *slot_take(struct vml_thread *th, __u64 m
 	if (s)
 		return s;
 	s = slot_find(th, 0);
+	if (unlikely(!s))
+		s = slot_reclaim(th);
 	if (s)
 		s->mm = mm;
-	else
-		core_lose(VML_LOSS_LOCK_SLOTS);
 	return s;
 }
 
@@ -182,6 +228,15 @@ static __always_inline void lose_unmatched(struct vml_thread *th)
 }
 
 /* ---- events */
+
+/*
+ * The observer's own lock has no ledger: it reads the ledgers, each under its lock, and
+ * an NMI in that moment may ask for the observer's mmap_lock.
+ */
+static __always_inline bool is_own(struct vml_thread *th, struct task_struct *task, struct mm_struct *mm)
+{
+	return unlikely(th->row.proc.pid == self_tgid) && mm == task->mm;
+}
 
 static __always_inline int lock_start(void *ctx, struct vml_thread *th, struct mm_struct *mm, bool write)
 {
@@ -207,13 +262,21 @@ static __always_inline int lock_start(void *ctx, struct vml_thread *th, struct m
 		s->context = core_lock_context(ctx, task, th);
 	s->wait_write = write;
 	s->wait_delay_ns = compat_run_delay(task);
-	m = ledger_get(task, th, mm);
+	m = is_own(th, task, mm) ? NULL : ledger_get(task, th, mm);
+	/* its process may have done nothing yet */
+	if (m && !own && unlikely(!m->known)) {
+		if (compat_mm_owner(mm) && m->owned)
+			process_know(compat_mm_owner(mm), &m->owner);
+		m->known = 1;
+	}
 	/* a look without the lock: a wait that begins in an empty queue needs no place there */
 	if (m && unlikely(m->ledger.waiting || m->ledger.holding)) {
 		if (own)
 			blame_range(th, s->context, &want);
 		else
 			m->victim = th->row.proc;
+		if (want.start == want.end)
+			want.end = 0; /* a hole: not known where */
 	}
 	now = bpf_ktime_get_ns();
 	if (!m) {
@@ -317,7 +380,7 @@ static __noinline __u32 lock_acquired(void *ctx, struct vml_thread *th, struct m
 	s = slot_take(th, (__u64)mm);
 	if (!s)
 		return NOT_FOLLOWED;
-	m = ledger_get(task, th, mm);
+	m = is_own(th, task, mm) ? NULL : ledger_get(task, th, mm);
 	if (s->wait.since_ns)
 		had = HAD_WAIT;
 	if (s->hold.since_ns && success) {
@@ -330,7 +393,7 @@ static __noinline __u32 lock_acquired(void *ctx, struct vml_thread *th, struct m
 		blame_range(th, s->context, &range);
 	if (success)
 		blame_clock(task, &s->clock);
-	runnable = core_since(s->clock.run_delay_ns, s->wait_delay_ns);
+	runnable = had & HAD_WAIT ? core_since(s->clock.run_delay_ns, s->wait_delay_ns) : 0;
 	now = bpf_ktime_get_ns();
 	if (m) {
 		bpf_spin_lock(&m->lock);
@@ -372,6 +435,8 @@ static __always_inline int lock_released(void *ctx, struct vml_thread *th, struc
 	th->lock_events++;
 	if (!s || !s->hold.since_ns || s->hold_write != write) {
 		lose_unmatched(th);
+		if (s)
+			slot_forget(th, s);
 	} else {
 		hold_ends(ctx, th, s, m, false);
 		slot_settle(s);
@@ -439,27 +504,11 @@ __hidden int core_lock_released(void *ctx, struct mm_struct *mm, bool write)
 
 __hidden int lock_forget(struct vml_thread *th)
 {
-	__u64 now = bpf_ktime_get_ns(), mm;
-
 	for (int i = 0; i < VML_SLOTS; i++) {
-		struct vml_slot *s = &th->slot[i];
-		struct vml_mm *m;
-
-		mm = s->mm;
-		if (likely(!mm))
+		if (likely(!th->slot[i].mm))
 			continue;
 		core_lose(VML_LOSS_LOCK_UNMATCHED);
-		m = bpf_map_lookup_elem(&ledgers, &mm);
-		if (m) {
-			bpf_spin_lock(&m->lock);
-			if (s->wait.since_ns)
-				core_sum_add(&th->lock[s->wait_write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT],
-					     vml_ledger_wait_end(&m->ledger, &s->wait, now));
-			if (s->hold.since_ns)
-				vml_ledger_drop(&m->ledger, &s->hold, now);
-			bpf_spin_unlock(&m->lock);
-		}
-		s->mm = 0;
+		slot_forget(th, &th->slot[i]);
 	}
 	return 0;
 }
@@ -518,7 +567,7 @@ static __noinline int slot_goes_on(struct task_struct *task, struct vml_thread *
 			r->now.holds.proc = th->row.proc;
 			r->now.holds.start_ns = th->start_ns;
 			r->now.holds.tid = th->tid;
-			r->now.holds.doing = blame_doing(task, context);
+			r->now.holds.doing = blame_doing(task, th, context);
 			r->now.holds.target = m->owner;
 			r->now.holds.write = hold_write;
 		}

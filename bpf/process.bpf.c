@@ -211,6 +211,20 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th)
 	return 0;
 }
 
+__hidden int process_know(struct task_struct *task, struct vml_proc_key *key)
+{
+	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, key);
+
+	if (p)
+		return 0;
+	bpf_map_update_elem(&processes, key, &empty_process, BPF_NOEXIST);
+	p = bpf_map_lookup_elem(&processes, key);
+	if (!p)
+		return core_lose(VML_LOSS_PROCESS_MAP_FULL);
+	process_describe(task, p);
+	return 0;
+}
+
 static __noinline int process_add(struct vml_proc_value *p, struct vml_thread *th)
 {
 	__u32 *to = &p->hist[0][0], *from = &th->hist[0][0];

@@ -289,7 +289,7 @@ struct vml_mm {
 	struct bpf_spin_lock lock;
 	__u32 ended; /* exit_mmap() is through: it goes with the next release */
 	__u32 owned; /* owner is the process that runs with it; before, who makes it (fork, exec) */
-	__u32 pad;
+	__u32 known; /* somebody of another process asked for it: owner has a row */
 	struct vml_proc_key owner; /* the process it is of */
 	struct vml_proc_key victim; /* that asked last from another address space, when it was not free */
 	struct vml_ledger ledger;

@@ -213,7 +213,7 @@ struct item {
 	struct vml_area area; /* VMAs; the name belongs to the entry */
 	char *name;
 	uint64_t name_cookie;
-	uint32_t orphaned; /* VMAs: passes without a row of their process */
+	uint32_t orphaned; /* passes without a row of their process (VMAs), or of whose lock it is (blockers) */
 	char *victim_cgroup; /* blockers: of the process that waited last from another address space */
 	/* VMAs and processes: this pass's, not yet settled; the cells of processes: [NCELLS] */
 	struct reading *reading;

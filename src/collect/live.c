@@ -321,7 +321,14 @@ static void find_dead_blocker(struct item *e, void *arg)
 		id.tid = e->id.tid;
 		id.tid_start_ns = e->id.tid_start_ns;
 	}
-	if (!table_find(e->id.tid ? &t->threads : &t->processes, &id))
+	if (!table_find(e->id.tid ? &t->threads : &t->processes, &id)) {
+		sweep_add(s, e);
+		return;
+	}
+	/* or it is about the lock of a process that is gone; one that is too young to have a row is not */
+	id = (struct vml_id){ .pid = e->id.target.pid, .exec = e->id.target.exec, .start_ns = e->id.target.start_ns };
+	e->orphaned = !id.pid || table_find(&t->processes, &id) ? 0 : e->orphaned + 1;
+	if (e->orphaned > 1 && s->live->pass - e->changed > 1)
 		sweep_add(s, e);
 }
 

@@ -185,12 +185,15 @@ def blame_checked($name; $window):
 			| differ("blame of blockers[]"; $blamed; total($window[].processes[] | select(.pid == $load.pid) | .blamed_ns))))
 	+ {blame: {share: (if $blamed > 0 then total($its[].blamed_ns) / $blamed else null end), $skipped}};
 
-# At rest before and after, rows and ledgers have seen the same waits, but for those of
-# others at that moment.
+# Rows and ledgers have seen the same waits: what is charged for the load's lock is what it
+# waited, but for what fork and exec wait for the lock of a new process.
 def waits_checked($name; $window):
-	select(.before.quiet and .after.quiet and losses($window; test("misses_tp_mmap_lock|lock_|ledger_")) == 0)
-	| verdict("\($name): waits of all processes are waits for all locks";
-		total($window[].totals.wait_ns) as $all | differ_more("ns"; total($window[].processes[].wait_ns); $all; 100000 + $all / 100));
+	.load as $load
+	| select(.before.quiet and .after.quiet and losses($window; test("misses_tp_mmap_lock|lock_|ledger_")) == 0)
+	| [$load.pid, ($load.culprits // [])[].pid] | unique as $pids
+	| total($window[].processes[] | select(.pid as $p | $pids | index($p)) | .wait_ns) as $waits
+	| total($window[].processes[] | select(.pid == $load.pid) | .blamed_ns + .unattributed_ns) as $charged
+	| verdict("\($name): what it waited for is charged"; differ_more("ns"; $waits; $charged; 500000 + $charged / 50));
 
 # A return is not seen when its kretprobe had no room for it: the kernel counts that too.
 def returns_checked($name; $window):
