@@ -528,14 +528,19 @@ static __noinline int slot_goes_on(struct task_struct *task, struct vml_thread *
 				   struct vml_task_record *r)
 {
 	__u64 now = bpf_ktime_get_ns(), mm = s->mm, wait = 0;
+	__u64 since = *(volatile __u64 *)&s->hold.since_ns;
 	bool wait_write = s->wait_write, hold_write;
 	struct vml_blame b = {};
 	struct vml_mm *m;
-	__u8 context;
+	__u32 doing;
 
 	m = bpf_map_lookup_elem(&ledgers, &mm);
 	if (!m)
 		return 0;
+	/* of that hold, if it is still the one when the ledger is locked */
+	barrier_memory();
+	doing = since ? blame_doing(task, th, s->context) : 0;
+	barrier_memory();
 	bpf_spin_lock(&m->lock);
 	if (s->wait.since_ns && s->wait.id == m->ledger.id) {
 		wait = vml_ledger_advance(&m->ledger, now) - s->wait.since_ns;
@@ -543,10 +548,9 @@ static __noinline int slot_goes_on(struct task_struct *task, struct vml_thread *
 		if (!m->ledger.holding && r->now.state == VML_TASK_RUNNABLE)
 			vml_ledger_split(&m->ledger, ~0ULL >> 20);
 	}
-	if (s->hold.since_ns)
+	if (since && s->hold.since_ns == since)
 		vml_ledger_charge(&m->ledger, &s->hold, now, &b);
 	hold_write = s->hold_write;
-	context = s->context;
 	bpf_spin_unlock(&m->lock);
 	if (wait) {
 		r->lock[wait_write ? VML_MMAP_WRITE_WAIT : VML_MMAP_READ_WAIT].sum_ns += wait;
@@ -567,7 +571,7 @@ static __noinline int slot_goes_on(struct task_struct *task, struct vml_thread *
 			r->now.holds.proc = th->row.proc;
 			r->now.holds.start_ns = th->start_ns;
 			r->now.holds.tid = th->tid;
-			r->now.holds.doing = blame_doing(task, th, context);
+			r->now.holds.doing = doing;
 			r->now.holds.target = m->owner;
 			r->now.holds.write = hold_write;
 		}

@@ -190,6 +190,8 @@ def blame_checked($name; $window):
 def waits_checked($name; $window):
 	.load as $load
 	| select(.before.quiet and .after.quiet and losses($window; test("misses_tp_mmap_lock|lock_|ledger_")) == 0)
+	# it waits for the lock of the process that it reads
+	| select($load.scenario != "remote")
 	| [$load.pid, ($load.culprits // [])[].pid] | unique as $pids
 	| total($window[].processes[] | select(.pid as $p | $pids | index($p)) | .wait_ns) as $waits
 	| total($window[].processes[] | select(.pid == $load.pid) | .blamed_ns + .unattributed_ns) as $charged
