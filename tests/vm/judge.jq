@@ -185,13 +185,12 @@ def blame_checked($name; $window):
 			| differ("blame of blockers[]"; $blamed; total($window[].processes[] | select(.pid == $load.pid) | .blamed_ns))))
 	+ {blame: {share: (if $blamed > 0 then total($its[].blamed_ns) / $blamed else null end), $skipped}};
 
-# Rows and ledgers have seen the same waits: what is charged for the load's lock is what it
-# waited, but for what fork and exec wait for the lock of a new process.
+# Rows and ledgers have seen the same waits: what is charged for the load's lock is what it waited.
 def waits_checked($name; $window):
 	.load as $load
 	| select(.before.quiet and .after.quiet and losses($window; test("misses_tp_mmap_lock|lock_|ledger_")) == 0)
-	# it waits for the lock of the process that it reads
-	| select($load.scenario != "remote")
+	# it waits for the lock of the process that it reads, or for that of each child it makes
+	| select(($load.scenario | IN("remote", "fork") | not) and ($load.calls.fork // 0) == 0)
 	| [$load.pid, ($load.culprits // [])[].pid] | unique as $pids
 	| total($window[].processes[] | select(.pid as $p | $pids | index($p)) | .wait_ns) as $waits
 	| total($window[].processes[] | select(.pid == $load.pid) | .blamed_ns + .unattributed_ns) as $charged
