@@ -314,7 +314,7 @@ static void build_id_of_notes(void **state)
 
 /* ---- through the seam */
 
-static char path[] = "/tmp/vmalock-kallsyms-XXXXXX";
+static char path[256]; /* mkstemp(3) in main() */
 
 static void put(const char *s)
 {
@@ -498,8 +498,10 @@ int main(void)
 		cmocka_unit_test(module_loaded_later),	cmocka_unit_test(out_of_memory),
 		cmocka_unit_test(this_kernel),
 	};
-	int fd = mkstemp(path), failed;
+	int fd, failed;
 
+	snprintf(path, sizeof(path), "%s/kallsyms-XXXXXX", unit_folder());
+	fd = mkstemp(path);
 	if (fd < 0)
 		return 1;
 	close(fd);

@@ -16,7 +16,7 @@
 
 UNIT_OUT_OF_MEMORY
 
-static char folder[] = "/tmp/vmalock-symbols-XXXXXX";
+static char folder[56]; /* mkdtemp(3) in main() */
 
 /* In the middle of no other function, and too long to be merged with one. */
 __attribute__((noinline, used)) static int known_function(int n)
@@ -145,7 +145,7 @@ static struct vml_symbols_stats stats(const struct vml_symbols *s)
 struct fixture {
 	struct vml_symbols *s;
 	struct vml_arena *a;
-	char path[64]; /* of a copy */
+	char path[sizeof(folder) + 8]; /* of a copy */
 };
 
 static int setup(void **state)
@@ -592,6 +592,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "child"))
 		return wait_as_child();
+	snprintf(folder, sizeof(folder), "%s/symbols-XXXXXX", unit_folder());
 	if (!mkdtemp(folder))
 		return 1;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);

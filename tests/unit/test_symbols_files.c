@@ -11,7 +11,7 @@
 #include "unit.h"
 #include "../../src/collect/symbols.h"
 
-static char path[64];
+static char path[256]; /* in a folder of ours: nobody else can be there first */
 
 static void mappings(void **state)
 {
@@ -179,6 +179,14 @@ int main(void)
 		cmocka_unit_test(build_ids),
 	};
 
-	snprintf(path, sizeof(path), "/tmp/vmalock-files-%d", (int)getpid());
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	char folder[sizeof(path) - 8];
+	int failed;
+
+	snprintf(folder, sizeof(folder), "%s/files-XXXXXX", unit_folder());
+	if (!mkdtemp(folder))
+		return 1;
+	snprintf(path, sizeof(path), "%s/file", folder);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return failed;
 }

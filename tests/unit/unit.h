@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,15 @@
 
 #include "vmalock/base.h"
 #include "vmalock/snapshot.h"
+
+/* ---- files: below $TMPDIR, which tests/run removes */
+
+static inline const char *unit_folder(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return folder && *folder ? folder : P_tmpdir;
+}
 
 /* ---- xorshift64*: the same numbers in every run */
 
