@@ -8,12 +8,14 @@
 #   bpf/*.bpf.c        linked into one skeleton, build/bpf/vmalock.skel.h (vmalock_bpf)
 #   bpf/probe/*.bpf.c  one skeleton each, build/bpf/NAME.skel.h (NAME)
 #   src/*/*.c          build/libvmalock.a
+#   src/*/*.proto      build/gen/NAME.pb-c.h and .c, in it too (protobuf-c)
 #   tools/NAME.c       build/bin/NAME
 #   tests/unit/test_*.c              build/tests/test_*, with cmocka
-#   tests/{bpf,cli,tui,vm}/NAME.c    build/tests/NAME, helpers of the tests
-#   tests/fixtures/*.c               build/tests/vmalocktop-fake: vmalocktop on an invented source
+#   tests/{anomaly,bpf,cli,tui,vm,web}/NAME.c  build/tests/NAME, helpers of the tests
+#   tests/fixtures/*.c               build/tests/{vmalocktop,vmalockd,vmalock}-fake: the programs on an invented source
 #   tests/bpf/*.bpf.c  one skeleton each, for the helper of the same folder
 #   bench/*.bpf.c, bench/NAME.c      one skeleton each, build/bench/NAME
+#   man/PAGE.SECTION.in              build/man/PAGE.SECTION, with what the programs say of their options
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -25,11 +27,16 @@ BUILD ?= build-san
 else
 BUILD ?= build
 endif
+# an empty one would be /bin, /obj and the like
+ifneq ($(words $(BUILD)),1)
+$(error BUILD='$(BUILD)' is not the name of a folder)
+endif
 
 # make ARCH=aarch64 on another machine: into a folder of its own, with clang and
 # what tests/vm/system unpacks
 HOST_ARCH := $(shell uname -m)
 ARCH ?= $(HOST_ARCH)
+BUILD_HERE := $(BUILD)
 ifneq ($(ARCH),$(HOST_ARCH))
 VM_CACHE ?= build/vm/cache
 SYSROOT ?= $(VM_CACHE)/system-$(ARCH)
@@ -48,6 +55,7 @@ CLANG ?= clang
 # not in the path of ordinary users
 BPFTOOL ?= $(or $(firstword $(wildcard $(addsuffix /bpftool,$(subst :, ,$(PATH)) /usr/sbin /sbin))),bpftool)
 PKG_CONFIG ?= pkg-config
+PROTOC_C ?= protoc-c
 CLANG_FORMAT ?= clang-format
 PREFIX ?= /usr/local
 
@@ -65,7 +73,8 @@ SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fr
 endif
 
 # asked once, and only when something is compiled or linked
-PKGS := libbpf libelf libdw zlib jansson libseccomp smartcols ncursesw
+PKGS := sqlite3 libbpf libelf libdw zlib jansson libseccomp smartcols ncursesw libprotobuf-c \
+	libmicrohttpd gnutls yaml-0.1 libcrypt libcap libsystemd
 pkg = $(or $(shell $(PKG_CONFIG) $(1) $(2)),$(error $(2): development files are missing; try: sudo make deps))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call pkg,--cflags,$(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(call pkg,--libs,$(PKGS)))$(PKG_LIBS)
@@ -76,10 +85,17 @@ CFLAGS_ALL = -std=gnu17 $(WARN) $(CFLAGS) $(SAN_FLAGS) -ffunction-sections -fdat
 LDFLAGS_ALL = $(CFLAGS) $(SAN_FLAGS) -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -lpthread
 
+# programs for hosts that have nothing but a C library (make tarball); CFLAGS do not name this folder
+ifeq ($(STATIC),1)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell packaging/static-libs '$$(CC)' $$(call pkg,--static --libs,$$(PKGS))))$(PKG_LIBS)
+CFLAGS_ALL += -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -ffile-prefix-map=$(CURDIR)=vmalock
+LDFLAGS_ALL += -pie -s -Wl,-z,relro,-z,now -Wl,--exclude-libs,ALL -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib/vmalock'
+endif
+
 # Linux 7 embeds structures by their tags; its types need that extension too
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall $(WERROR) \
 	-fms-extensions -Wno-microsoft-anon-tag \
-	-Ivmlinux/$(ARCH) -Iinclude -Ibpf
+	-ffile-prefix-map=$(CURDIR)=vmalock -Ivmlinux/$(ARCH) -Iinclude -Ibpf
 
 # ---- files
 
@@ -95,13 +111,16 @@ BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bench/*.bpf.c))
 HELPER_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
 
 LIB := $(BUILD)/libvmalock.a
-LIB_OBJS := $(call objs,$(wildcard src/*/*.c))
+PROTOS := $(wildcard src/*/*.proto)
+PROTO_HEADERS := $(patsubst %.proto,$(BUILD)/gen/%.pb-c.h,$(notdir $(PROTOS)))
+LIB_OBJS := $(call objs,$(wildcard src/*/*.c)) $(PROTO_HEADERS:.h=.o)
 
 TOOLS := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-HELPER_SRCS := $(filter-out %.bpf.c,$(wildcard $(foreach d,bpf cli tui vm,tests/$(d)/*.c)))
+PRELOADED := tests/anomaly/nth.c
+HELPER_SRCS := $(filter-out %.bpf.c $(PRELOADED),$(wildcard $(foreach d,anomaly bpf cli tui vm web,tests/$(d)/*.c)))
 HELPERS := $(addprefix $(BUILD)/tests/,$(notdir $(HELPER_SRCS:.c=)))
-FAKE := $(if $(and $(wildcard tests/fixtures/fake_source.c),$(wildcard tools/vmalocktop.c)),$(BUILD)/tests/vmalocktop-fake)
+FAKE := $(patsubst %,$(BUILD)/tests/%-fake,vmalocktop vmalockd vmalock)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
 
 C_FILES := $(sort $(wildcard $(foreach d,include/vmalock bpf bpf/probe src/* tools tests/* bench,$(d)/*.c $(d)/*.h)))
@@ -123,7 +142,7 @@ endif
 all: $(TOOLS) ## build the programs into build/bin (SAN=1: with ASan and UBSan, CC=clang, V=1)
 
 .PHONY: tests vm-programs bench-build
-tests: $(UNIT_TESTS) $(HELPERS) $(FAKE)
+tests: $(UNIT_TESTS) $(HELPERS) $(FAKE) $(BUILD)/tests/nth.so
 vm-programs: $(TOOLS) $(BUILD)/tests/around
 bench-build: $(BENCHES)
 
@@ -166,12 +185,26 @@ $(BUILD)/%.skel.h: $(BUILD)/%.linked.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(SKEL_NAME) >$@
 
+vpath %.proto $(sort $(dir $(PROTOS)))
+$(BUILD)/gen/%.pb-c.h: %.proto
+	$(call msg,PROTOC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(@D) $<
+$(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.h $(OBJ)/flags
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $(<:.h=.c) -o $@
+
+$(call objs,$(wildcard src/export/*.c)): CPPFLAGS_DIR = -I$(BUILD)/gen
+$(call objs,$(wildcard src/export/*.c tests/*/*.c)): | $(PROTO_HEADERS)
 $(call objs,$(wildcard src/collect/*.c)): CPPFLAGS_DIR = -I$(BUILD)/bpf
 $(call objs,$(wildcard src/collect/*.c)): | $(SKELS)
 $(call objs,$(wildcard bench/*.c)): CPPFLAGS_DIR = -I$(BUILD)/bench
 $(call objs,$(wildcard bench/*.c)): | $(BENCH_SKELS)
-$(call objs,$(wildcard tests/*/*.c)): CPPFLAGS_DIR = -Itests -I$(BUILD)/tests/bpf
+$(call objs,$(wildcard tests/*/*.c)): CPPFLAGS_DIR = -Itests -I$(BUILD)/tests/bpf -I$(BUILD)/gen
 $(call objs,$(wildcard tests/bpf/*.c)): | $(HELPER_SKELS)
+# unit tests of BPF programs: bpf/*.bpf.c in user space, on types and helpers of their own
+$(call objs,$(wildcard tests/unit/test_lock*.c) tests/unit/test_doing.c): \
+	CPPFLAGS_DIR = -Itests/unit/kernel -Ibpf -D__TARGET_ARCH_$(BPF_ARCH)
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	$(call msg,CC,$@)
@@ -191,24 +224,92 @@ $(TOOLS): $(BUILD)/bin/%: $(OBJ)/tools/%.o $(LIB)
 $(UNIT_TESTS): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(LIB)
 	$(call msg,LINK,$@)
 	$(call link,$(CMOCKA_LIBS))
+# those that need an invented host
+FIXTURES := $(call objs,$(wildcard tests/fixtures/*.c))
+$(filter $(BUILD)/tests/test_store% $(BUILD)/tests/test_sum $(BUILD)/tests/test_fuzz,$(UNIT_TESTS)): $(FIXTURES)
 define helper_rule
 $$(BUILD)/tests/$$(notdir $(1)): $$(OBJ)/$(1).o $$(LIB)
 	$$(call msg,LINK,$$@)
 	$$(call link)
 endef
 $(foreach h,$(HELPER_SRCS:.c=),$(eval $(call helper_rule,$(h))))
-# vmalocktop on an invented source: everything but the BPF programs, without root
-$(BUILD)/tests/vmalocktop-fake: $(call objs,$(wildcard tests/fixtures/*.c)) $(OBJ)/tools/vmalocktop.o $(LIB)
+# preloaded into programs with and without sanitizers: has none itself
+$(BUILD)/tests/nth.so: $(PRELOADED) tests/anomaly/nth.h
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE= -std=gnu17 $(WARN) $(CFLAGS) -fPIC -shared -o $@ $<
+# on an invented source: everything but the BPF programs, without root
+$(BUILD)/tests/exposition $(BUILD)/tests/kept: $(FIXTURES)
+$(FAKE): $(BUILD)/tests/%-fake: $(OBJ)/tools/%.o $(FIXTURES) $(LIB)
 	$(call msg,LINK,$@)
 	$(call link)
 $(BENCHES): $(BUILD)/bench/%: $(OBJ)/bench/%.o $(LIB)
 	$(call msg,LINK,$@)
 	$(call link)
 
+$(BUILD)/bench/store $(BUILD)/bench/connect: $(FIXTURES)
+
+# Manual pages and completions, of what the programs say of themselves: of those that run here.
+# TABLES=FILE on the command line: that was made before.
+HELP := $(wildcard packaging/help/*)
+TABLES := $(BUILD_HERE)/help/tables
+PROGRAMS := $(notdir $(TOOLS))
+MAN := $(patsubst %.in,$(BUILD)/%,$(wildcard man/*.in))
+COMPLETIONS := $(foreach s,bash zsh fish,$(PROGRAMS:%=$(BUILD)/help/%.$(s)))
+
+.PHONY: help-files
+help-files: $(MAN) $(COMPLETIONS)
+ifeq ($(origin TABLES),command line)
+else ifeq ($(BUILD),$(BUILD_HERE))
+$(TABLES): $(TOOLS) $(HELP)
+	$(call msg,HELP,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)packaging/help/tables $(BUILD)/bin >$@
+else
+$(TABLES): FORCE
+	+$(Q)env -u MAKEFLAGS -u MAKEOVERRIDES $(MAKE) ARCH=$(HOST_ARCH) BUILD=$(BUILD_HERE) $@
+endif
+$(BUILD)/man/%: man/%.in $(TABLES) $(HELP)
+	$(call msg,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -v page=$(basename $*) -f packaging/help/man.awk $(TABLES) $< >$@
+define completion_rule
+$$(BUILD)/help/%.$(1): $$(TABLES) $$(HELP)
+	$$(call msg,HELP,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)awk -v program=$$* -v code=packaging/help/bash.in -f packaging/help/values.awk -f packaging/help/$(1).awk $$(TABLES) >$$@
+endef
+$(foreach s,bash zsh fish,$(eval $(call completion_rule,$(s))))
+
 # keep what is only a step on the way
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(LIB_OBJS) $(BPF_OBJS) $(call objs,$(HELPER_SRCS) \
 	$(wildcard tools/*.c tests/unit/test_*.c tests/fixtures/*.c bench/*.c)) $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/probe/*.bpf.c bench/*.bpf.c tests/bpf/*.bpf.c)))
+
+# Each tests/fuzz/NAME.c with the seeds of tests/fuzz/NAME; what it finds is left in $(BUILD)/fuzz
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz
+fuzz: $(FUZZERS) ## feed the parsers with what nobody writes, FUZZ_SECONDS=600 each (clang)
+	$(Q)for f in $(FUZZERS); do mkdir -p $$f.corpus; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=$$f. $$f.corpus tests/fuzz/$${f##*/} || exit; done
+# of the library what they need, built once for all of them
+FUZZ_FLAGS := -std=gnu17 $(WARN) -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
+FUZZ_OBJS := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(wildcard $(foreach d,base export model run sinks store tui web,src/$(d)/*.c) \
+	$(foreach f,doing host identity kallsyms symbols_elf symbols_maps,src/collect/$(f).c) src/connect/source.c \
+	src/daemon/latest.c src/daemon/log.c src/daemon/pages.c tests/fixtures/world.c))
+$(BUILD)/fuzz/flags: FORCE
+	$(call stamp,$(CLANG) $(CPPFLAGS_ALL) $(FUZZ_FLAGS))
+$(FUZZ_OBJS): | $(PROTO_HEADERS)
+$(BUILD)/fuzz/obj/%.o: %.c $(BUILD)/fuzz/flags
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -I$(BUILD)/gen $(CPPFLAGS_ALL) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/lib.a: $(FUZZ_OBJS) $(PROTO_HEADERS:.h=.o)
+	$(call archive,$^)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/lib.a $(wildcard tests/fuzz/*.h)
+	$(call msg,FUZZ,$@)
+	$(Q)$(CLANG) -I$(BUILD)/gen $(CPPFLAGS_ALL) -Itests $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) $(LIBS)
+-include $(FUZZ_OBJS:.o=.d)
 
 # ---- with root: packages as root, the build as the user who called sudo
 
@@ -234,16 +335,116 @@ check: need-root ## run every test, or STEPS='unit cli ...' of them (sudo make c
 	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
 	+@MAKE='$(MAKE)' tests/run $(STEPS)
 
+IMAGE_ARCHS ?= x86_64 aarch64
+.PHONY: image check-image
+image: need-root ## make the container image, build/image/vmalock.tar (sudo make image; IMAGE_ARCHS=x86_64: only that)
+	$(call deps,$(DEPS_BUILD) $(DEPS_IMAGE))
+	$(foreach a,$(IMAGE_ARCHS),$(call image_programs,$(a)))
+	$(Q)deploy/image $(BUILD)/image $(foreach a,$(IMAGE_ARCHS),$(a)=$(call image_build,$(a))/bin)
+image_build = $(BUILD)$(if $(filter-out $(HOST_ARCH),$(1)),-$(1))
+define image_programs
+$(if $(filter-out $(HOST_ARCH),$(1)),$(Q)tests/vm/system $(1) >/dev/null)
+$(call as_user,ARCH=$(1) all)
+
+endef
+
+check-image: need-root ## build the image of this machine, start its vmalockd, scrape it (sudo make check-image; not in make check)
+	$(call deps,$(DEPS_BUILD) $(DEPS_IMAGE) bats=bats curl=curl jq=jq)
+	$(call as_user,all)
+	@BUILD='$(BUILD)' tests/run tests/image/image.bats
+
+# of another machine: in a system that packaging/deb makes, which takes root
+DEB_HERE := $(shell dpkg --print-architecture 2>/dev/null)
+DEB_ARCH ?= $(DEB_HERE)
+.PHONY: deb check-deb
+deb: $(if $(filter-out $(DEB_HERE),$(DEB_ARCH)),need-root) ## make the Debian packages vmalock and vmalock-daemon, in build/deb (DEB_ARCH=arm64: of another machine)
+ifeq ($(DEB_ARCH),$(DEB_HERE))
+	$(call deps,$(DEPS_BUILD) $(DEPS_DEB))
+	$(call as_user,deb-packages)
+else
+	$(call deps,$(DEPS_BUILD) $(DEPS_DEB) debootstrap=debootstrap)
+	$(call as_user,$(TABLES))
+	$(Q)TABLES='$(TABLES)' packaging/deb $(BUILD)/deb $(DEB_ARCH)
+endif
+.PHONY: deb-packages
+deb-packages:
+	$(Q)packaging/deb $(BUILD)/deb $(DEB_ARCH)
+
+check-deb: need-root ## install, upgrade, remove and purge the packages in a clean system (sudo make check-deb; not in make check)
+	$(call deps,$(DEPS_BUILD) $(DEPS_DEB) bats=bats debootstrap=debootstrap)
+	$(call as_user,deb-packages)
+	@BUILD='$(BUILD)' tests/run tests/deb/deb.bats
+
+# hosts without packages; the programs are built with other flags, so in a folder of their own
+TARBALL := $(BUILD)/tarball
+.PHONY: tarball tarball-files check-tarball
+tarball: ## make an archive of programs that need no package, in build/tarball
+	$(call deps,$(DEPS_BUILD) $(DEPS_TARBALL))
+	$(call as_user,tarball-files)
+ifeq ($(ARCH),$(HOST_ARCH))
+tarball-files: $(TABLES)
+	$(Q)rm -rf $(TARBALL)/tree
+	+$(Q)$(MAKE) STATIC=1 BUILD=$(TARBALL)/build TABLES=$(TABLES) install DESTDIR=$(TARBALL)/tree PREFIX=/opt/vmalock
+	$(Q)packaging/tarball $(TARBALL) $(TARBALL)/tree '$(CC)' $(ARCH) $(call pkg,--static --libs,$(PKGS))
+else
+tarball-files:
+	@echo 'make tarball: for the machine it is made on only' >&2; exit 1
+endif
+
+check-tarball: need-root ## run what is in the archive in virtual machines that have nothing else (sudo make check-tarball; not in make check)
+	$(call deps,$(DEPS_BUILD) $(DEPS_TARBALL) bats=bats jq=jq $(DEPS_VM))
+	$(call as_user,tarball-files)
+	@BUILD='$(BUILD)' tests/run tests/tarball/tarball.bats
+
 .PHONY: check-vm
 check-vm: need-root ## run the tests on all kernels of tests/vm/kernels, in virtual machines (sudo make check-vm)
 	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
 	+@MAKE='$(MAKE)' tests/run gcc vm-all
 
 .PHONY: bench
-bench: need-root ## measure what a page fault costs with and without vmalock (sudo make bench; ARGS=...)
+bench: need-root ## measure what vmalock costs here, into docs/bench.md (sudo make bench; ARGS='-q start': see bench/run)
 	$(call deps,$(DEPS_BUILD) $(DEPS_BENCH))
-	$(call as_user,bench-build)
-	@$(BUILD)/bench/hotpath $(ARGS)
+	$(call as_user,all bench-build)
+	@BUILD='$(BUILD)' bench/run $(or $(ARGS),-d docs/bench.md)
+
+.PHONY: bench-daemon
+bench-daemon: need-root ## measure what vmalockd costs with 10,000 threads, into docs/cost.md
+	$(call deps,$(DEPS_BUILD) $(DEPS_DAEMON))
+	$(call as_user,all bench-build)
+	@BUILD='$(BUILD)' bench/daemon docs/cost.md
+
+# SOAK seconds each: loads of all kinds, and 1,000 cgroups; as built, and with ASan.  ASan
+# keeps what was freed for a while, here 1 MB of it: 16 MB were still filling up after the
+# warm-up, and all the growth there was to see.
+SOAK ?= 1800
+soak_tests = BUILD=$(1) SOAK='$(SOAK)' ASAN_OPTIONS=exitcode=99:quarantine_size_mb=1 \
+	bats -f 'under changing load|cgroups with ten' tests/bpf/daemon.bats
+.PHONY: soak
+soak: need-root ## run vmalockd under load for long, also with ASan: four times SOAK=1800 seconds
+	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
+	$(call as_user,all tests)
+	@$(call soak_tests,$(BUILD))
+	$(call as_user,all tests BUILD=build-san SAN=1)
+	@$(call soak_tests,build-san)
+
+# STORM seconds of processes that come and go, of which vmalocktop prints a gigabyte
+STORM ?= 120
+.PHONY: storm
+storm: need-root ## run vmalocktop under processes that come and go as fast as they can, for STORM=120 seconds
+	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
+	$(call as_user,all tests)
+	@BUILD='$(BUILD)' STORM='$(STORM)' bats tests/bpf/storm.bats
+
+.PHONY: anomalies
+anomalies: need-root ## let each allocation and system call fail once, in programs with ASan (hours)
+	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
+	$(call as_user,all tests)
+	$(call as_user,all tests BUILD=build-san SAN=1)
+	@BUILD=build-san ANOMALIES=all bats tests/anomaly
+
+.PHONY: bench-exposition
+bench-exposition: $(BUILD)/bench/exposition ## measure what an interval and a scrape of the metrics cost
+	@$<
 
 .PHONY: bench-instructions
 bench-instructions: ## count the instructions vmalock adds to a page fault, in an emulated machine, into docs/cost.md
@@ -264,15 +465,25 @@ as-user:
 
 DEPS_BUILD := gcc=$(firstword $(CC)) clang=$(CLANG) bpftool=$(BPFTOOL) pkg-config=$(PKG_CONFIG) libc6-dev=/usr/include/stdio.h \
 	libbpf-dev=libbpf.pc libelf-dev=libelf.pc libdw-dev=libdw.pc zlib1g-dev=zlib.pc libncurses-dev=ncursesw.pc \
-	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc libseccomp-dev=libseccomp.pc libbpfcc-dev=/usr/include/bcc/bcc_syms.h
-DEPS_CHECK := gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq \
-	qemu-system-x86=qemu-system-x86_64 qemu-system-arm=qemu-system-aarch64 busybox-static=busybox cpio=cpio lld=ld.lld
-DEPS_BENCH := bpftrace=bpftrace
-DEPS_INSTRUCTIONS := qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio
+	libsmartcols-dev=smartcols.pc libjansson-dev=jansson.pc libsqlite3-dev=sqlite3.pc libseccomp-dev=libseccomp.pc \
+	libprotobuf-c-dev=libprotobuf-c.pc protobuf-c-compiler=protoc-c libbpfcc-dev=/usr/include/bcc/bcc_syms.h \
+	libmicrohttpd-dev=libmicrohttpd.pc libcurl4-gnutls-dev=libcurl.pc libgnutls28-dev=gnutls.pc libyaml-dev=yaml-0.1.pc libcrypt-dev=libcrypt.pc \
+	libcap-dev=libcap.pc libsystemd-dev=libsystemd.pc
+DEPS_CHECK = gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq curl=curl openssl=openssl sqlite3=sqlite3 chromium=chromium prometheus=promtool \
+	kubernetes-client=kubectl python3-yaml=/usr/lib/python3/dist-packages/yaml/__init__.py systemd=systemd-analyze mandoc=mandoc zsh=zsh fish=fish bsdextrautils=col \
+	$(DEPS_VM)
+DEPS_VM := qemu-system-x86=qemu-system-x86_64 qemu-system-arm=qemu-system-aarch64 busybox-static=busybox cpio=cpio lld=ld.lld
+DEPS_BENCH := bpftrace=bpftrace linux-perf=perf libbpf-tools=klockstat default-jre-headless=java postgresql=pg_ctlcluster \
+	curl=curl jq=jq
+DEPS_DEB := debhelper=dh dpkg-dev=dpkg-buildpackage lintian=lintian
+DEPS_TARBALL := libunistring-dev=/usr/include/unistr.h
+DEPS_IMAGE := buildah=buildah libcap2-bin=/sbin/setcap lld=ld.lld
+DEPS_DAEMON := prometheus-node-exporter=prometheus-node-exporter curl=curl jq=jq
+DEPS_INSTRUCTIONS := qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio jq=jq
 
 .PHONY: deps
 deps: ## install the packages that building, checking and measuring need (APT=no: only print the command)
-	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_BENCH) $(DEPS_INSTRUCTIONS))
+	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_BENCH) $(DEPS_DAEMON) $(DEPS_INSTRUCTIONS) $(DEPS_DEB) debootstrap=debootstrap $(DEPS_TARBALL))
 
 deps = @PKG_CONFIG='$(PKG_CONFIG)' APT='$(APT)' sh -euc "$$DEPS_SH" deps $(sort $(1))
 define DEPS_SH
@@ -315,11 +526,47 @@ export DEPS_SH
 format-check: ## compare the C files with .clang-format
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
 
-.PHONY: install
-install: all ## copy the programs to DESTDIR/PREFIX/bin (PREFIX=/usr/local)
-	$(call msg,INSTALL,$(DESTDIR)$(PREFIX)/bin)
-	$(Q)install -d '$(DESTDIR)$(PREFIX)/bin'
-	$(Q)install -m 755 $(TOOLS) '$(DESTDIR)$(PREFIX)/bin'
+BINDIR = $(PREFIX)/bin
+DATADIR = $(PREFIX)/share
+DOCDIR = $(DATADIR)/doc/vmalock
+EXAMPLEDIR = $(DATADIR)/vmalock
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+BASHDIR = $(DATADIR)/bash-completion/completions
+ZSHDIR = $(DATADIR)/zsh/site-functions
+FISHDIR = $(DATADIR)/fish/vendor_completions.d
+
+# $(call copy,MODE,FOLDER,FILES)
+copy = $(Q)install -d '$(DESTDIR)$(2)' && install -m $(1) $(3) '$(DESTDIR)$(2)'
+
+.PHONY: install install-data
+install: all help-files install-data ## copy programs, units, manual pages, examples to DESTDIR/PREFIX (PREFIX=/usr/local)
+	$(call msg,INSTALL,$(DESTDIR)$(PREFIX))
+	$(call copy,755,$(BINDIR),$(TOOLS))
+	$(call copy,644,$(DATADIR)/man/man1,$(filter %.1,$(MAN)))
+	$(call copy,644,$(DATADIR)/man/man8,$(filter %.8,$(MAN)))
+	$(Q)install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
+	$(Q)set -e; for p in $(PROGRAMS); do \
+		install -m 644 $(BUILD)/help/$$p.bash "$(DESTDIR)$(BASHDIR)/$$p"; \
+		install -m 644 $(BUILD)/help/$$p.zsh "$(DESTDIR)$(ZSHDIR)/_$$p"; \
+		install -m 644 $(BUILD)/help/$$p.fish "$(DESTDIR)$(FISHDIR)/$$p.fish"; \
+	done
+
+# what is not built; what an administrator may have changed stays
+install-data:
+	$(call msg,INSTALL,$(DESTDIR)$(UNITDIR))
+	$(Q)install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)/etc/default' '$(DESTDIR)$(EXAMPLEDIR)'
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/vmalockd.service.in >'$(DESTDIR)$(UNITDIR)/vmalockd.service'
+	$(Q)chmod 644 '$(DESTDIR)$(UNITDIR)/vmalockd.service'
+	$(call copy,644,$(UNITDIR),packaging/vmalockd.socket)
+	$(call copy,644,$(DOCDIR),CHANGELOG.md LICENSE LICENSES/*.txt packaging/symbols.conf docs/*.md)
+	$(Q)install -d '$(DESTDIR)$(SYSUSERSDIR)'
+	$(Q)install -m 644 packaging/sysusers.conf '$(DESTDIR)$(SYSUSERSDIR)/vmalock.conf'
+	$(call copy,644,$(EXAMPLEDIR)/prometheus,deploy/prometheus/*.yml)
+	$(call copy,644,$(EXAMPLEDIR)/grafana,deploy/grafana/*.json)
+	$(call copy,644,$(EXAMPLEDIR)/kubernetes/base,deploy/kubernetes/base/*.yaml)
+	$(call copy,644,$(EXAMPLEDIR)/kubernetes/overlays/history,deploy/kubernetes/overlays/history/*.yaml)
+	$(Q)[ -e '$(DESTDIR)/etc/default/vmalockd' ] || install -m 644 packaging/vmalockd.default '$(DESTDIR)/etc/default/vmalockd'
 
 .PHONY: clean
 clean: ## remove what was built

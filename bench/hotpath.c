@@ -3,17 +3,29 @@
  * What an observer adds to a page fault, and to a pair of mmap(2) and munmap(2).
  *
  * One process on one CPU faults in 4 KiB anonymous pages, and maps and unmaps one
- * (nobody else wants the lock), in rounds: without an observer, with one, without, with the next, and so on.  What an observer
- * adds in a round is its time less the mean of the rounds without one just
- * before and after it, so that a machine that gets slower or faster does not
- * count.  Printed are medians over the rounds.  No time is judged here.
+ * (nobody else wants the lock), in rounds: without an observer, with one, without, with
+ * the next, and so on.  What an observer adds in a round is its time less the mean of the
+ * rounds without one just before and after it, so that a machine that gets slower or
+ * faster does not count.  No time is judged here.
+ *
+ * Prints one JSON object; NS is {"one_vma": [..], "many_vmas": [..], "mmap_munmap": [..]},
+ * the median of each round:
+ *
+ *	rounds, faults, vmas, cpu	as asked for
+ *	others		BPF programs of others on the fault tracepoint: they are in every number
+ *	bare_ns		NS without an observer
+ *	observers[]	name, kind ("floor": programs that do nothing; "vmalock"; "tool") and
+ *		added_ns	NS
+ *		missed_faults	that it should have counted; absent: it does not say
+ *		said		by a tool, at its end
+ *		why		there is no result
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
+#include <jansson.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -21,16 +33,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "empty.skel.h"
+#include "idle.skel.h"
 #include "vmalock/base.h"
 #include "vmalock/snapshot.h"
 #include "vmalock/source.h"
@@ -38,43 +48,62 @@
 #define PAGES 512 /* faulted in between two madvise() calls: few enough to stay in the caches */
 #define MAX_ROUNDS 1000
 #define MAX_PASSES 2048
+#define MAX_OBSERVERS 16
 
 enum { ONE_VMA, MANY_VMAS, PAIR, NWORKLOADS };
-enum { EMPTY, VMALOCK, BPFTRACE, NOBSERVERS };
 
-static const char *const observer_names[NOBSERVERS] = { "empty", "vmalock", "bpftrace" };
 static const char *const workload_names[NWORKLOADS] = { "one_vma", "many_vmas", "mmap_munmap" };
 
 struct series {
-	double v[NOBSERVERS * MAX_ROUNDS];
+	double *v;
 	int n;
+};
+
+struct bench;
+
+struct observer {
+	const char *name, *kind;
+	int every; /* how many rounds: tools take long to start */
+	/* 0, or leaves a reason in why */
+	int (*on)(struct bench *b, struct observer *o);
+	/* the faults of this thread that it counted; -1: it does not say */
+	long (*off)(struct bench *b, struct observer *o);
+	const char *prefix; /* of the names of idle programs */
+	struct vml_live_options options;
+	const char *command;
+	/* results */
+	struct series added[NWORKLOADS];
+	char why[VML_ERROR_MAX], said[VML_ERROR_MAX];
+	long missed;
 };
 
 struct bench {
 	/* asked for */
 	int rounds, faults, vmas, cpu;
-	const char *script, *json;
+	struct observer observer[MAX_OBSERVERS];
+	int nobservers;
 	/* state */
-	double busy; /* load average at the start */
 	int others; /* BPF programs that were on the fault tracepoint before us */
 	unsigned char *region[PAIR];
 	cpu_set_t all_cpus;
 	struct empty *empty;
+	struct idle *idle;
 	struct vml_source *source;
-	pid_t bpftrace;
-	int bpftrace_out;
+	pid_t tool;
+	FILE *tool_out;
 	/* results */
-	struct series bare[NWORKLOADS], added[NOBSERVERS][NWORKLOADS];
-	char error[NOBSERVERS][VML_ERROR_MAX]; /* why there is no result */
-	long missed[NOBSERVERS]; /* faults an observer should have counted and did not; -1: does not count */
+	struct series bare[NWORKLOADS];
 };
 
 /* ---- samples */
 
 static void series_add(struct series *s, double v)
 {
-	if (s->n < (int)VML_ARRAY_SIZE(s->v))
-		s->v[s->n++] = v;
+	if (!(s->n & (s->n - 1))) /* full: 0, or a power of two */
+		s->v = realloc(s->v, (s->n ? 2 * s->n : 1) * sizeof(*s->v));
+	if (!s->v)
+		abort();
+	s->v[s->n++] = v;
 }
 
 static int compare(const void *a, const void *b)
@@ -84,19 +113,12 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* After sorting; @q of 0.5 is the median. */
-static double quantile(struct series *s, double q)
-{
-	double at = q * (s->n - 1), part = at - (int)at;
-	int i = (int)at;
-
-	qsort(s->v, s->n, sizeof(s->v[0]), compare);
-	return i + 1 < s->n ? s->v[i] * (1 - part) + s->v[i + 1] * part : s->v[i];
-}
-
 static double median(struct series *s)
 {
-	return quantile(s, 0.5);
+	int i = s->n / 2;
+
+	qsort(s->v, s->n, sizeof(s->v[0]), compare);
+	return s->n % 2 ? s->v[i] : (s->v[i - 1] + s->v[i]) / 2;
 }
 
 /* ---- the faults */
@@ -153,8 +175,9 @@ static double measure(const struct bench *b, int workload, long *made)
 {
 	unsigned char *p = workload == PAIR ? NULL : b->region[workload];
 	int vmas = workload == ONE_VMA ? 1 : b->vmas;
-	struct series pass = { .n = 0 };
+	static struct series pass;
 
+	pass.n = 0;
 	if (workload == PAIR) {
 		map_and_unmap();
 		for (int n = 0; n < b->faults; n += PAGES)
@@ -183,42 +206,65 @@ static bool one_fault_a_page(struct bench *b)
 	return labs(made) < 100;
 }
 
-/* ---- the observers: on() returns 0 or leaves a reason; off() the faults it counted, -1: it does not count */
+/* ---- programs that do nothing */
 
-static int empty_on(struct bench *b, char *error)
+static int empty_on(struct bench *b, struct observer *o)
 {
 	int err;
 
 	b->empty = empty__open_and_load();
-	if (!b->empty) {
-		snprintf(error, VML_ERROR_MAX, "cannot load a program: %s", strerror(errno));
-		return -errno;
-	}
-	err = empty__attach(b->empty);
+	err = b->empty ? empty__attach(b->empty) : -errno;
 	if (err)
-		snprintf(error, VML_ERROR_MAX, "cannot attach: %s", strerror(-err));
+		snprintf(o->why, sizeof(o->why), "cannot load or attach: %s", strerror(-err));
 	return err;
 }
 
-static long empty_off(struct bench *b)
+static long empty_off(struct bench *b, struct observer *o)
 {
+	(void)o;
 	empty__destroy(b->empty);
 	b->empty = NULL;
 	return -1;
 }
 
-static int vmalock_on(struct bench *b, char *error)
+static int idle_on(struct bench *b, struct observer *o)
 {
-	struct vml_live_options o = { 0 };
+	struct bpf_program *p;
+	int err;
 
-	return vml_live_open(&o, &b->source, error);
+	b->idle = idle__open();
+	if (b->idle)
+		bpf_object__for_each_program(p, b->idle->obj)
+			bpf_program__set_autoload(p, !strncmp(bpf_program__name(p), o->prefix, strlen(o->prefix)));
+	err = b->idle ? idle__load(b->idle) : -errno;
+	if (!err)
+		err = idle__attach(b->idle);
+	if (err)
+		snprintf(o->why, sizeof(o->why), "cannot load or attach: %s", strerror(-err));
+	return err;
 }
 
-static long vmalock_off(struct bench *b)
+static long idle_off(struct bench *b, struct observer *o)
+{
+	(void)o;
+	idle__destroy(b->idle);
+	b->idle = NULL;
+	return -1;
+}
+
+/* ---- vmalock */
+
+static int vmalock_on(struct bench *b, struct observer *o)
+{
+	return vml_live_open(&o->options, &b->source, o->why);
+}
+
+static long vmalock_off(struct bench *b, struct observer *o)
 {
 	struct vml_snapshot *s = NULL;
 	long counted = 0;
 
+	(void)o;
 	if (b->source && !vml_source_next(b->source, &s)) {
 		for (size_t i = 0; i < s->rows[VML_THREAD].n; i++)
 			if (s->rows[VML_THREAD].row[i].id.tid == (uint32_t)gettid())
@@ -230,123 +276,123 @@ static long vmalock_off(struct bench *b)
 	return counted;
 }
 
-static void bpftrace_exec(const struct bench *b, int out)
-{
-	int null = open("/dev/null", O_WRONLY);
+/* ---- tools: a command that says "attached" or why not, and at SIGTERM ends with "counted N" or what it has to say */
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+static void tool_exec(const struct bench *b, const struct observer *o, int out)
+{
+	char tid[16], command[512];
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sched_setaffinity(0, sizeof(b->all_cpus), &b->all_cpus);
-	/* a private tracefs where the host has not mounted one */
-	if (access("/sys/kernel/tracing/events", F_OK) && !unshare(CLONE_NEWNS) &&
-	    !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	snprintf(tid, sizeof(tid), "%d", getppid());
+	setenv("HOTPATH_TID", tid, 1);
 	dup2(out, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
-	execlp("bpftrace", "bpftrace", "-B", "line", b->script, NULL);
+	snprintf(command, sizeof(command), "exec %s", o->command); /* the signal must not end at a shell */
+	execl("/bin/sh", "sh", "-c", command, NULL);
 	_exit(127);
 }
 
-/* Reads until both ends of the script are attached; false when that did not happen. */
-static bool bpftrace_attached(struct bench *b)
+/* One line without its end; false at the end of what is said. */
+static bool tool_line(struct bench *b, char line[VML_ERROR_MAX])
 {
-	char buf[4096];
-	size_t n = 0;
-	ssize_t got;
-	struct pollfd p = { .fd = b->bpftrace_out, .events = POLLIN };
-
-	while (n < sizeof(buf) - 1 && poll(&p, 1, 30000) > 0) {
-		got = read(p.fd, buf + n, sizeof(buf) - 1 - n);
-		if (got <= 0)
-			return false;
-		n += got;
-		buf[n] = 0;
-		if (strstr(buf, "attached first\n") && strstr(buf, "attached last\n"))
-			return true;
-	}
-	return false;
+	if (!b->tool_out || !fgets(line, VML_ERROR_MAX, b->tool_out))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	return true;
 }
 
-static int bpftrace_on(struct bench *b, char *error)
+static int tool_on(struct bench *b, struct observer *o)
 {
 	int fd[2];
 
 	if (pipe2(fd, O_CLOEXEC)) {
-		snprintf(error, VML_ERROR_MAX, "pipe: %s", strerror(errno));
+		snprintf(o->why, sizeof(o->why), "pipe: %s", strerror(errno));
 		return -errno;
 	}
-	b->bpftrace_out = fd[0];
-	b->bpftrace = fork();
-	if (b->bpftrace == 0)
-		bpftrace_exec(b, fd[1]);
+	b->tool_out = fdopen(fd[0], "r");
+	b->tool = fork();
+	if (b->tool == 0)
+		tool_exec(b, o, fd[1]);
 	close(fd[1]);
-	if (!bpftrace_attached(b)) {
-		snprintf(error, VML_ERROR_MAX, "bpftrace %s did not attach: is it installed? (run it by hand)",
-			 b->script);
+	if (!tool_line(b, o->why))
+		snprintf(o->why, sizeof(o->why), "%s said nothing", o->command);
+	if (strcmp(o->why, "attached"))
 		return -ENOENT;
-	}
+	o->why[0] = '\0';
 	return 0;
 }
 
-/* At SIGINT it prints its maps: "@faults[TID]: COUNT". */
-static long bpftrace_off(struct bench *b)
+static long tool_off(struct bench *b, struct observer *o)
 {
-	FILE *out = fdopen(b->bpftrace_out, "r");
-	long counted = 0, n;
-	char *line = NULL;
-	size_t size = 0;
-	int tid;
+	long counted = -1;
+	char line[VML_ERROR_MAX];
 
-	if (b->bpftrace > 0)
-		kill(b->bpftrace, SIGINT);
-	while (out && getline(&line, &size, out) > 0)
-		if (sscanf(line, "@faults[%d]: %ld", &tid, &n) == 2 && tid == gettid())
-			counted = n;
-	free(line);
-	if (out)
-		fclose(out);
-	if (b->bpftrace > 0)
-		waitpid(b->bpftrace, NULL, 0);
-	b->bpftrace = 0;
+	if (b->tool > 0)
+		kill(b->tool, SIGTERM);
+	while (tool_line(b, line))
+		if (sscanf(line, "counted %ld", &counted) != 1)
+			snprintf(o->said, sizeof(o->said), "%s", line);
+	if (b->tool_out)
+		fclose(b->tool_out);
+	b->tool_out = NULL;
+	if (b->tool > 0)
+		waitpid(b->tool, NULL, 0);
+	b->tool = 0;
 	return counted;
 }
 
-static const struct observer {
-	int every; /* how many rounds: bpftrace takes long to start */
-	int workloads; /* the first so many are comparable: the script does not look at mmap_lock */
-	int (*on)(struct bench *b, char *error);
-	long (*off)(struct bench *b);
-} observers[NOBSERVERS] = {
-	[EMPTY] = { .every = 1, .workloads = NWORKLOADS, .on = empty_on, .off = empty_off },
-	[VMALOCK] = { .every = 1, .workloads = NWORKLOADS, .on = vmalock_on, .off = vmalock_off },
-	[BPFTRACE] = { .every = 4, .workloads = PAIR, .on = bpftrace_on, .off = bpftrace_off },
+static const struct observer own[] = {
+	{ .name = "empty tracepoint programs", .kind = "floor", .every = 1, .on = empty_on, .off = empty_off },
+	{ .name = "empty fexit program",
+	  .kind = "floor",
+	  .every = 1,
+	  .on = idle_on,
+	  .off = idle_off,
+	  .prefix = "fexit_" },
+	{ .name = "empty kprobe program",
+	  .kind = "floor",
+	  .every = 1,
+	  .on = idle_on,
+	  .off = idle_off,
+	  .prefix = "kprobe_" },
+#define VMALOCK(label, ...)                                                                                      \
+	{                                                                                                        \
+		.name = label, .kind = "vmalock", .every = 1, .on = vmalock_on, .off = vmalock_off, .options = { \
+			__VA_ARGS__                                                                              \
+		}                                                                                                \
+	}
+	VMALOCK("tracepoint", .backend = "tracepoint"),
+	VMALOCK("fentry", .backend = "fentry"),
+	VMALOCK("fentry, exact", .backend = "fentry", .detail = "exact"),
+	VMALOCK("kprobe", .backend = "kprobe"),
+	VMALOCK("kprobe, exact", .backend = "kprobe", .detail = "exact"),
 };
 
 /* ---- rounds */
 
 /* Without, with observer @o, without; *before is of the first and becomes that of the last. */
-static void observe(struct bench *b, int o, double before[NWORKLOADS])
+static void observe(struct bench *b, struct observer *o, double before[NWORKLOADS])
 {
 	double with[NWORKLOADS], after;
 	long made = 0, none = 0, counted;
 
-	if (b->error[o][0])
+	if (o->why[0])
 		return;
-	if (observers[o].on(b, b->error[o])) {
-		observers[o].off(b);
+	if (o->on(b, o)) {
+		o->off(b, o);
 		return;
 	}
 	for (int w = 0; w < NWORKLOADS; w++)
 		with[w] = measure(b, w, &made);
-	counted = observers[o].off(b);
+	counted = o->off(b, o);
 	if (counted < 0)
-		b->missed[o] = -1;
+		o->missed = -1;
 	else if (counted < made)
-		b->missed[o] += made - counted;
+		o->missed += made - counted;
 	for (int w = 0; w < NWORKLOADS; w++) {
 		after = measure(b, w, &none);
 		series_add(&b->bare[w], after);
-		if (w < observers[o].workloads)
-			series_add(&b->added[o][w], with[w] - (before[w] + after) / 2);
+		series_add(&o->added[w], with[w] - (before[w] + after) / 2);
 		before[w] = after;
 	}
 }
@@ -359,10 +405,10 @@ static void run(struct bench *b)
 	for (int w = 0; w < NWORKLOADS; w++)
 		before[w] = measure(b, w, &none);
 	for (int r = 0; r < b->rounds; r++) {
-		for (int i = 0; i < NOBSERVERS; i++) {
-			int o = (r + i) % NOBSERVERS;
+		for (int i = 0; i < b->nobservers; i++) {
+			struct observer *o = &b->observer[(r + i) % b->nobservers];
 
-			if (r % observers[o].every == 0)
+			if (r % o->every == 0)
 				observe(b, o, before);
 		}
 		if (isatty(STDERR_FILENO))
@@ -372,98 +418,55 @@ static void run(struct bench *b)
 
 /* ---- results */
 
-static void print_row(const char *name, struct series s[NWORKLOADS])
+static json_t *numbers(const struct series s[NWORKLOADS])
 {
-	printf("%-22s", name);
+	json_t *all = json_object();
+
 	for (int w = 0; w < NWORKLOADS; w++) {
-		char quartiles[64] = "";
+		json_t *list = json_array();
 
-		if (s[w].n)
-			snprintf(quartiles, sizeof(quartiles), "%.0f (%.0f..%.0f)", median(&s[w]),
-				 quantile(&s[w], 0.25), quantile(&s[w], 0.75));
-		printf("  %-22s", s[w].n ? quartiles : "-");
+		for (int i = 0; i < s[w].n; i++)
+			json_array_append_new(list, json_real(s[w].v[i]));
+		json_object_set_new(all, workload_names[w], list);
 	}
-	putchar('\n');
+	return all;
 }
 
-static void print_ratio(struct bench *b, const char *name, int over)
+/* Said by others, may be anything. */
+static void set_text(json_t *obj, const char *key, const char *text)
 {
-	printf("%-22s", name);
-	for (int w = 0; w < NWORKLOADS; w++) {
-		struct series *x = &b->added[VMALOCK][w], *y = &b->added[over][w];
+	char clean[VML_ERROR_MAX];
 
-		if (x->n && y->n && median(y) >= 1)
-			printf("  %-22.2f", median(x) / median(y));
-		else
-			printf("  %-22s", "-");
-	}
-	putchar('\n');
+	vml_text_clean(clean, sizeof(clean), text, strlen(text));
+	if (*clean)
+		json_object_set_new(obj, key, json_string(clean));
 }
 
-static void print_table(struct bench *b, const struct utsname *u)
+static json_t *result(const struct observer *o)
 {
-	printf("ns per 4 KiB anonymous fault, or pair of calls: median (quartiles) of %d rounds of %d, CPU %d, %s %s\n\n",
-	       b->rounds, b->faults, b->cpu, u->release, u->machine);
-	printf("%-22s  %-22s  %-22s  %-22s\n", "", "one VMA", "changing among many", "mmap and munmap");
-	print_row("without", b->bare);
-	print_row("added by empty program", b->added[EMPTY]);
-	print_row("added by vmalock", b->added[VMALOCK]);
-	print_row("added by bpftrace", b->added[BPFTRACE]);
-	print_ratio(b, "vmalock / empty", EMPTY);
-	print_ratio(b, "vmalock / bpftrace", BPFTRACE);
-	for (int o = 0; o < NOBSERVERS; o++) {
-		if (b->error[o][0])
-			printf("%s: %s\n", observer_names[o], b->error[o]);
-		if (b->missed[o] > 0)
-			printf("%s: did not count %ld of the faults\n", observer_names[o], b->missed[o]);
-	}
+	json_t *obj = json_pack("{ss ss}", "name", o->name, "kind", o->kind);
+
+	set_text(obj, "why", o->why);
+	set_text(obj, "said", o->said);
+	if (!o->why[0])
+		json_object_set_new(obj, "added_ns", numbers(o->added));
+	if (!o->why[0] && o->missed >= 0)
+		json_object_set_new(obj, "missed_faults", json_integer(o->missed));
+	return obj;
 }
 
-/* One object; what was not measured is absent. */
-static void print_json(FILE *f, struct bench *b, const struct utsname *u)
+static int print(const struct bench *b)
 {
-	fprintf(f,
-		"{\"kernel\": \"%s\", \"machine\": \"%s\", \"cpu\": %d, \"rounds\": %d, \"faults\": %d, \"vmas\": %d",
-		u->release, u->machine, b->cpu, b->rounds, b->faults, b->vmas);
-	for (int w = 0; w < NWORKLOADS; w++) {
-		fprintf(f, ", \"%s\": {\"bare_ns\": %.1f", workload_names[w], median(&b->bare[w]));
-		for (int o = 0; o < NOBSERVERS; o++)
-			if (b->added[o][w].n)
-				fprintf(f, ", \"%s_added_ns\": %.1f", observer_names[o], median(&b->added[o][w]));
-		for (int o = 0; o < NOBSERVERS; o++)
-			if (o != VMALOCK && b->added[o][w].n && b->added[VMALOCK][w].n && median(&b->added[o][w]) >= 1)
-				fprintf(f, ", \"vmalock_per_%s\": %.3f", observer_names[o],
-					median(&b->added[VMALOCK][w]) / median(&b->added[o][w]));
-		fputc('}', f);
-	}
-	for (int o = 0; o < NOBSERVERS; o++)
-		if (!b->error[o][0] && b->missed[o] >= 0)
-			fprintf(f, ", \"%s_missed_faults\": %ld", observer_names[o], b->missed[o]);
-	fputs("}\n", f);
-}
+	json_t *list = json_array(), *all;
+	int err;
 
-static int print_results(struct bench *b)
-{
-	struct utsname u;
-	FILE *f;
-
-	uname(&u);
-	if (b->busy > 0.5)
-		fprintf(stderr, "hotpath: other programs were running (load %.1f): the numbers are rough\n", b->busy);
-	if (b->others)
-		fprintf(stderr, "hotpath: %d other BPF programs are on page_fault_user: they are in all numbers\n",
-			b->others);
-	if (!b->json || strcmp(b->json, "-"))
-		print_table(b, &u);
-	if (!b->json)
-		return 0;
-	f = strcmp(b->json, "-") ? fopen(b->json, "w") : stdout;
-	if (!f) {
-		fprintf(stderr, "hotpath: cannot write %s: %s\n", b->json, strerror(errno));
-		return 1;
-	}
-	print_json(f, b, &u);
-	return f != stdout && fclose(f) ? 1 : 0;
+	for (int i = 0; i < b->nobservers; i++)
+		json_array_append_new(list, result(&b->observer[i]));
+	all = json_pack("{si si si si si so so}", "rounds", b->rounds, "faults", b->faults, "vmas", b->vmas, "cpu",
+			b->cpu, "others", b->others, "bare_ns", numbers(b->bare), "observers", list);
+	err = !all || json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF;
+	json_decref(all);
+	return err;
 }
 
 /* ---- start */
@@ -492,33 +495,46 @@ static int other_observers(void)
 }
 
 static const char usage[] =
-	"usage: hotpath [--rounds N] [--faults N] [--vmas N] [--cpu N] [--script FILE] [--json FILE]\n"
-	"Prints what vmalock, an empty BPF program and a bpftrace script add to a page fault,\n"
-	"and to a pair of mmap and munmap.\n"
-	"  --rounds N     with and without each observer, of bpftrace a quarter (60)\n"
+	"usage: hotpath [--rounds N] [--faults N] [--vmas N] [--cpu N] [--with NAME,EVERY,COMMAND]...\n"
+	"Prints, as JSON, what vmalock, BPF programs that do nothing and other tools add to a page\n"
+	"fault, and to a pair of mmap and munmap.\n"
+	"  --rounds N     with and without each observer (60)\n"
 	"  --faults N     in each round (32768)\n"
 	"  --vmas N       a power of two, among which faults change (256)\n"
 	"  --cpu N        where to run (the last one)\n"
-	"  --script FILE  of bpftrace (bench/hotpath.bt)\n"
-	"  --json FILE    the same numbers as one JSON object; - prints only that\n";
+	"  --with NAME,EVERY,COMMAND\n"
+	"                 another observer, every so many rounds (see bench/observer)\n";
+
+/* NAME,EVERY,COMMAND */
+static bool add_tool(struct bench *b, char *arg)
+{
+	char *name = strsep(&arg, ","), *every = strsep(&arg, ",");
+	uint32_t n;
+
+	if (!arg || b->nobservers == MAX_OBSERVERS || vml_parse_u32(every, 1, MAX_ROUNDS, &n))
+		return false;
+	b->observer[b->nobservers++] = (struct observer){
+		.name = name, .kind = "tool", .every = (int)n, .on = tool_on, .off = tool_off, .command = arg
+	};
+	return true;
+}
 
 static bool parse(int argc, char **argv, struct bench *b)
 {
 	static const struct option options[] = {
-		{ "rounds", required_argument, NULL, 'r' }, { "faults", required_argument, NULL, 'f' },
-		{ "vmas", required_argument, NULL, 'v' },   { "cpu", required_argument, NULL, 'c' },
-		{ "script", required_argument, NULL, 's' }, { "json", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "faults", required_argument, NULL, 'f' },
+		{ "vmas", required_argument, NULL, 'v' },
+		{ "cpu", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	uint32_t n;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 's') {
-			b->script = optarg;
-		} else if (c == 'j') {
-			b->json = optarg;
-		} else if (c == 'r' && !vml_parse_u32(optarg, 1, MAX_ROUNDS, &n)) {
+		if (c == 'r' && !vml_parse_u32(optarg, 1, MAX_ROUNDS, &n)) {
 			b->rounds = n;
 		} else if (c == 'f' && !vml_parse_u32(optarg, PAGES, PAGES * MAX_PASSES, &n)) {
 			b->faults = n / PAGES * PAGES;
@@ -526,7 +542,7 @@ static bool parse(int argc, char **argv, struct bench *b)
 			b->vmas = n;
 		} else if (c == 'c' && !vml_parse_u32(optarg, 0, CPU_SETSIZE - 1, &n)) {
 			b->cpu = n;
-		} else {
+		} else if (c != 'w' || !add_tool(b, optarg)) {
 			return false;
 		}
 	}
@@ -538,7 +554,6 @@ static int setup(struct bench *b)
 	cpu_set_t one;
 
 	libbpf_set_print(NULL);
-	getloadavg(&b->busy, 1);
 	b->others = other_observers();
 	sched_getaffinity(0, sizeof(b->all_cpus), &b->all_cpus);
 	if (b->cpu < 0)
@@ -566,10 +581,10 @@ static int setup(struct bench *b)
 
 int main(int argc, char **argv)
 {
-	static struct bench b = {
-		.rounds = 60, .faults = 64 * PAGES, .vmas = 256, .cpu = -1, .script = "bench/hotpath.bt"
-	};
+	static struct bench b = { .rounds = 60, .faults = 64 * PAGES, .vmas = 256, .cpu = -1 };
 
+	memcpy(b.observer, own, sizeof(own));
+	b.nobservers = VML_ARRAY_SIZE(own);
 	if (!parse(argc, argv, &b)) {
 		fputs(usage, stderr);
 		return 2;
@@ -577,5 +592,5 @@ int main(int argc, char **argv)
 	if (setup(&b))
 		return 1;
 	run(&b);
-	return print_results(&b);
+	return print(&b);
 }

@@ -9,7 +9,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, VML_MAX_BLOCKERS);
+	__uint(max_entries, VML_MAX_ROWS);
 	__type(key, struct vml_blocker_key);
 	__type(value, struct vml_blocker_value);
 } blockers SEC(".maps");
@@ -60,61 +60,65 @@ __hidden __u32 blame_doing(struct task_struct *task, struct vml_thread *th, __u8
 	return VML_DOING(compat_is_32bit(task) ? VML_DOING_SYSCALL32 : VML_DOING_SYSCALL, nr);
 }
 
-__noinline int blame_range(struct vml_thread *th, __u8 context, struct vml_range *ret)
+__noinline int blame_range(struct vml_thread *th, __u8 context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	struct mm_struct *mm = task->mm;
 	__u64 at, brk;
 
-	if (!th || !ret)
+	if (!th)
 		return 0;
 	if (context == VML_WAIT_OF_FAULT) {
-		ret->start = th->fault_addr;
-		ret->end = th->fault_addr + 1;
+		th->range.start = th->fault_addr;
+		th->range.end = th->fault_addr + 1;
 		return 0;
 	}
-	if (!task->mm || task->flags & (PF_KTHREAD | PF_EXITING) || compat_is_32bit(task))
+	if (!mm || task->flags & (PF_KTHREAD | PF_EXITING) || compat_is_32bit(task))
 		return 0;
 	at = (__s64)(compat_syscall_arg0(regs) << 8) >> 8; /* without a tag: arm64 TBI, x86 LAM */
 	switch (compat_entry(regs)) {
 CASE_CHANGES_RANGE:
-		ret->start = at;
-		ret->end = at + compat_syscall_arg1(regs);
+		th->range.start = at;
+		th->range.end = at + compat_syscall_arg1(regs);
 		break;
 CASE_CHANGES_ALL:
-		ret->start = 0;
-		ret->end = ~0ULL;
+		th->range.start = 0;
+		th->range.end = ~0ULL;
 		break;
 	case NR_MMAP:
 		if (compat_syscall_arg3(regs) & MAP_FIXED_ANY) {
-			ret->start = at;
-			ret->end = at + compat_syscall_arg1(regs);
+			th->range.start = at;
+			th->range.end = at + compat_syscall_arg1(regs);
 		} else {
 			/* in a hole, where nobody can wait for anything: an empty range */
-			ret->start = 1;
-			ret->end = 1;
+			th->range.start = 1;
+			th->range.end = 1;
 		}
 		break;
 	case NR_MREMAP:
 		/* what else it unmaps is not looked at: not known */
 		if (!(compat_syscall_arg3(regs) & MREMAP_FIXED)) {
-			ret->start = at;
-			ret->end = at + compat_syscall_arg1(regs);
+			th->range.start = at;
+			th->range.end = at + compat_syscall_arg1(regs);
 		}
 		break;
 	case NR_BRK:
-		brk = task->mm->brk;
-		ret->start = at < brk ? at : brk;
-		ret->end = at < brk ? brk : at;
+		brk = mm->brk;
+		th->range.start = at < brk ? at : brk;
+		th->range.end = at < brk ? brk : at;
 		break;
 	}
 	return 0;
 }
 
-__hidden int blame_clock(struct task_struct *task, struct vml_clock *ret)
+__noinline int blame_clock(struct vml_clock *ret)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_delay_info___all *d;
 
+	if (!ret)
+		return 0;
 	ret->exec_ns = task->se.sum_exec_runtime;
 	ret->exec_start_ns = task->se.exec_start;
 	ret->run_delay_ns = compat_run_delay(task);
@@ -141,7 +145,7 @@ static __always_inline struct vml_blocker_value *blocker_get(struct vml_blocker_
 
 	if (likely(v))
 		return v;
-	bpf_map_update_elem(&blockers, key, &empty_blocker, BPF_NOEXIST);
+	row_add(&blockers, key, &empty_blocker, ROWS_LIMIT_OTHERS);
 	return bpf_map_lookup_elem(&blockers, key);
 }
 
@@ -166,15 +170,12 @@ static __always_inline void blocker_add_hold(struct vml_blocker_value *v, __u64 
 }
 
 /* Where the time since @began went. */
-static __noinline int blocker_add_clock(struct vml_blocker_value *v, struct task_struct *task, struct vml_clock *began,
-					__u64 ns)
+static __noinline int blocker_add_clock(struct vml_blocker_value *v, struct vml_clock *began, __u64 ns)
 {
+	struct vml_clock now = {};
 	__u64 on_cpu, runnable;
-	struct vml_clock now;
 
-	if (!v || !began)
-		return 0;
-	blame_clock(task, &now);
+	blame_clock(&now);
 	runnable = core_since(now.run_delay_ns, began->run_delay_ns);
 	if (runnable > ns)
 		runnable = ns;
@@ -221,7 +222,7 @@ static __noinline int blame_stack(void *ctx, struct vml_blocker_key *who, struct
 	}
 	v = bpf_map_lookup_elem(&stack_blame, &key);
 	if (!v) {
-		bpf_map_update_elem(&stack_blame, &key, &empty_stack, BPF_NOEXIST);
+		row_add(&stack_blame, &key, &empty_stack, ROWS_LIMIT_OTHERS);
 		v = bpf_map_lookup_elem(&stack_blame, &key);
 		if (!v)
 			return core_lose(VML_LOSS_HOLDER_STACK);
@@ -252,7 +253,7 @@ __hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, 
 	if (!v->hold.count)
 		task_comm(v->comm, task);
 	blocker_add_hold(v, b->hold_ns);
-	blocker_add_clock(v, task, &s->clock, b->hold_ns);
+	blocker_add_clock(v, &s->clock, b->hold_ns);
 	core_atomic_add(&v->avoidable_ns, b->avoidable_ns);
 	core_atomic_add(&v->foreign_ns, b->foreign_ns);
 	core_atomic_add(&v->victims, b->victims);

@@ -20,8 +20,11 @@ struct {
 	__type(value, struct stack);
 } stacks SEC(".maps");
 
-volatile __u32 enabled;
+volatile __u32 enabled, watching, adopting;
 const volatile __u32 self_tgid, have_outcome, exact_detail, faults_by_handler, can_read_names, many_nodes;
+volatile __u64 enabled_ns;
+__u64 rows_bytes;
+const volatile __u64 rows_limit;
 /* Text of lock_mm_and_find_vma, when kallsyms could be read and is needed. */
 const volatile __u64 fallback_text_start, fallback_text_end;
 
@@ -32,24 +35,31 @@ __noinline __u32 core_hist_index(__u64 ns)
 
 /* ---- the thread */
 
-static __noinline struct vml_thread *thread_new(struct task_struct *task)
+/* Makes that of the current task; false: counted as lost. */
+__noinline int thread_new(void)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct vml_thread *th;
 
 	th = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!th) {
 		core_lose(VML_LOSS_THREAD_STORAGE);
-		return NULL;
+		return false;
 	}
+	/* of one that is younger than we are, all are ours, seen or not */
+	th->task_faults = task->start_boottime > enabled_ns ? 0 : core_task_faults(task);
 	process_join(task, th);
-	return th;
+	return true;
 }
 
+/* @task is the current one. */
 static __always_inline struct vml_thread *thread_get(struct task_struct *task)
 {
 	struct vml_thread *th = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	return likely(th) ? th : thread_new(task);
+	if (likely(th))
+		return th;
+	return thread_new() ? bpf_task_storage_get(&threads, task, NULL, 0) : NULL;
 }
 
 __hidden struct vml_thread *core_thread(struct task_struct *task)
@@ -61,11 +71,12 @@ __hidden struct vml_thread *core_thread(struct task_struct *task)
 
 __hidden int core_fault(__u64 address, __u64 ip, bool user)
 {
+	__u32 watch = watching;
 	struct task_struct *task;
 	struct mm_struct *mm;
 	struct vml_thread *th;
 
-	if (unlikely((__s64)address < 0 || !enabled))
+	if (unlikely((__s64)address < 0 || !watch))
 		return 0;
 	task = bpf_get_current_task_btf();
 	mm = task->mm;
@@ -78,21 +89,37 @@ __hidden int core_fault(__u64 address, __u64 ip, bool user)
 	if (unlikely(!th))
 		return 0;
 	if (unlikely(VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL))
-		core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
+		core_fault_unserved(th);
 	if (unlikely(th->vma_mm != (__u64)mm || address - th->vma_start >= th->vma_len ||
 		     !compat_cache_holds(mm, th->vma_seq)))
 		vma_enter(th, mm, address);
 	th->fault_addr = address;
 	th->fault_ip = ip;
+	th->fault_tasks = core_task_faults(task);
 	if (exact_detail)
 		th->began_ns = bpf_ktime_get_ns();
-	th->fault = user ? VML_FAULT_USER : VML_FAULT_KERNEL;
+	th->fault = watch | (user ? VML_FAULT_USER : VML_FAULT_KERNEL);
 	barrier_memory(); /* the state before the count: tasks.bpf.c reads the other way round */
 	if (user)
 		th->pending.faults_user++;
 	else
 		th->pending.faults_kernel++;
 	return 0;
+}
+
+__hidden int core_fault_unserved(struct vml_thread *th)
+{
+	if (core_fault_watched(th))
+		return core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
+	/* it asked when the hooks were away: nothing else ends a fault in kernel mode */
+	th->pending.bypasses++;
+	th->reason[VML_CAUSE(VML_KERNEL_MODE, 1)]++;
+	return 0;
+}
+
+static __always_inline void fault_locks(struct vml_thread *th)
+{
+	th->fault = (th->fault & FAULT_WATCH_MASK) | VML_FAULT_LOCKING;
 }
 
 /* Is lock_mm_and_find_vma on the stack? -1: cannot be told. */
@@ -151,14 +178,14 @@ static __noinline __u8 user_fault_takes_lock(void *ctx, struct task_struct *task
 	}
 	th->pending.fallbacks++;
 	barrier_memory();
-	th->fault = VML_FAULT_LOCKING;
+	fault_locks(th);
 	vma_explain(th, OUTCOME_UNKNOWN);
 	return VML_WAIT_OF_FAULT;
 }
 
 __hidden __u8 core_lock_context(void *ctx, struct task_struct *task, struct vml_thread *th)
 {
-	switch (VML_FAULT_STATE(th->fault)) {
+	switch (core_fault_state(th)) {
 	case VML_FAULT_USER:
 		if (!have_outcome)
 			return user_fault_takes_lock(ctx, task, th);
@@ -171,7 +198,7 @@ __hidden __u8 core_lock_context(void *ctx, struct task_struct *task, struct vml_
 		th->pending.bypasses++;
 		th->reason[VML_CAUSE(VML_KERNEL_MODE, 1)]++;
 		barrier_memory();
-		th->fault = VML_FAULT_LOCKING;
+		fault_locks(th);
 		return VML_WAIT_OF_FAULT;
 	case VML_FAULT_LOCKING: /* a trylock that failed comes first */
 		return VML_WAIT_OF_FAULT;
@@ -219,7 +246,10 @@ __hidden int core_exec(struct task_struct *task)
 	process_leave(task, th, true);
 	/* the new image is known by name even if it never faults again */
 	th = thread_get(task);
-	return th ? lock_exec(task, th) : 0;
+	if (!th)
+		return 0;
+	th->task_faults = core_task_faults(task); /* those before are of the image before */
+	return lock_exec(task, th);
 }
 
 __hidden int core_exit(struct task_struct *task)
@@ -229,6 +259,8 @@ __hidden int core_exit(struct task_struct *task)
 	if (!enabled)
 		return 0;
 	th = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!th && unlikely(adopting) && task->mm && core_task_faults(task))
+		th = thread_get(task);
 	if (!th || th->folded)
 		return 0;
 	vma_flush(th);

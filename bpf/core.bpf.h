@@ -11,7 +11,10 @@
  * Functions marked __hidden become static, so the verifier follows each call with
  * what it knows of the caller.  The others are global: it checks them once, from
  * what their types say, which keeps programs with many ways to one place within
- * its limits.  They return 0, so that a hook can return their value.
+ * its limits and the start short.  They return 0, so that a hook can return their
+ * value.  What follows a pointer of the current task belongs into a global function or
+ * comes once: in 6.18 each such load costs the verifier four searches of all types of
+ * the kernel, about a millisecond, on every path that it is on.
  *
  * Kernel addresses are passed as __u64 and only compared or probe-read.
  */
@@ -113,12 +116,12 @@ __hidden int lock_exec(struct task_struct *task, struct vml_thread *th);
 /* What goes on in the slots of @th, up to now: fills r->now, adds to r->lock.  For the iterator. */
 __hidden int lock_goes_on(struct task_struct *task, struct vml_thread *th, struct vml_task_record *r);
 
-/* The clock of @task, which is the current one. */
-__hidden int blame_clock(struct task_struct *task, struct vml_clock *ret);
+/* The clock of the current task. */
+int blame_clock(struct vml_clock *ret);
 /* What @task does with a lock of @th->slot whose context is @context: a VML_DOING(). */
 __hidden __u32 blame_doing(struct task_struct *task, struct vml_thread *th, __u8 context);
-/* What the current system call or fault of @th, the current thread, changes or wants of its own mm. */
-int blame_range(struct vml_thread *th, __u8 context, struct vml_range *ret);
+/* What the current system call or fault of @th, the current thread, changes or wants of its own mm: th->range. */
+int blame_range(struct vml_thread *th, __u8 context);
 /* Charges the current task with @b, for the hold of @s of the lock of @m. */
 __hidden int blame_charge(void *ctx, struct vml_thread *th, struct vml_slot *s, struct vml_mm *m, struct vml_blame *b);
 /* Charges those who read-lock VMAs of @proc with @ns: a write lock of one waited for them. */
@@ -162,8 +165,13 @@ __u64 vma_of_rwsem(__u64 mm, __u64 sem, __u64 at, __u32 *ret_readers);
 
 /* ---- processes: process.bpf.c */
 
-/* Makes sure the process of @task has a row, and counts the new thread there. */
+/*
+ * Makes sure the process of @task has a row, and counts the new thread there, once: @task
+ * and the iterator may both do it.
+ */
 __hidden int process_join(struct task_struct *task, struct vml_thread *th);
+/* Who @th is: that part of it. */
+__hidden int process_identify(struct task_struct *task, struct vml_thread *th);
 /* Makes sure that process @key, of @task, has a row, though none of its threads was seen. */
 __hidden int process_know(struct task_struct *task, struct vml_proc_key *key);
 /* Adds the numbers of a thread that begins to exit to its process. */
@@ -198,11 +206,36 @@ extern struct vml_counters counters SEC(".maps");
 struct vml_ledgers {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, VML_MAX_LEDGERS);
+	__uint(max_entries, VML_MAX_ROWS);
 	__type(key, __u64);
 	__type(value, struct vml_mm);
 };
 extern struct vml_ledgers ledgers SEC(".maps");
+
+/*
+ * Memory of rows that come and go, over all maps, and how much it may be: the collector takes off what it removes.
+ * A part is for rows of processes and ledgers alone, without which the others say nothing.
+ */
+extern __u64 rows_bytes;
+extern const volatile __u64 rows_limit;
+#define ROWS_LIMIT_OTHERS VML_ROWS_OTHERS(rows_limit)
+
+/* Takes @bytes for a row, of @limit.  False: there is no room. */
+static __always_inline bool rows_take(__u64 bytes, __u64 limit)
+{
+	if (likely(__sync_fetch_and_add(&rows_bytes, bytes) + bytes <= limit))
+		return true;
+	__sync_fetch_and_add(&rows_bytes, -bytes);
+	return false;
+}
+
+/* Adds a row, unless there is one or no room. */
+#define row_add(map, key, value, limit)                                                           \
+	({                                                                                        \
+		__u64 bytes = VML_ROW_BYTES(sizeof(*(key)) + sizeof(*(value)));                   \
+		if (rows_take(bytes, limit) && bpf_map_update_elem(map, key, value, BPF_NOEXIST)) \
+			__sync_fetch_and_add(&rows_bytes, -bytes);                                \
+	})
 
 /* Counts a loss.  Inline: calls may be nested eight deep, and everything ends here. */
 static __always_inline int core_lose(__u32 cause)
@@ -230,6 +263,17 @@ extern const volatile __u32 many_nodes;
 extern const volatile __u32 can_read_names;
 /* Set last, when every hook is attached: nothing is counted by halves. */
 extern volatile __u32 enabled;
+/*
+ * The hooks on every fault come and go (guard.h).  Each time they are there has a number,
+ * which is in the upper bits here and in th->fault (VML_WATCH_SHIFT); 0 while they are away.  Set after they
+ * were attached, cleared before they are detached: what is known of a fault is valid only
+ * while the numbers are equal, for later faults were not seen.
+ */
+extern volatile __u32 watching;
+/* CLOCK_BOOTTIME when "enabled" was set. */
+extern volatile __u64 enabled_ns;
+/* Threads that have faults without our seeing them get storage: an enum vml_adopt. */
+extern volatile __u32 adopting;
 
 /* ---- flags of th->fault beside its state */
 
@@ -239,8 +283,31 @@ extern volatile __u32 enabled;
 #define FAULT_RETRIED 0x20000
 #define FAULT_ABORTED 0x40000
 #define FAULT_LOOPING 0x80000 /* handle_mm_fault said retry with mmap_lock held */
+#define FAULT_WATCH_MASK (VML_WATCH_MAX << VML_WATCH_SHIFT) /* of "watching" */
+#define FAULT_WATCH_ONE (1U << VML_WATCH_SHIFT) /* the first time */
 
-/* The thread of @task, made when it is new; NULL: counted as lost. */
+/* The fault of @th was seen to begin, and the hooks were not away since. */
+static __always_inline bool core_fault_watched(const struct vml_thread *th)
+{
+	return (th->fault & FAULT_WATCH_MASK) == watching;
+}
+
+/* The enum vml_fault_state as far as it is known. */
+static __always_inline __u32 core_fault_state(const struct vml_thread *th)
+{
+	return core_fault_watched(th) ? VML_FAULT_STATE(th->fault) : VML_FAULT_NONE;
+}
+
+/* The last fault of @th was in kernel mode, and was not seen to ask for mmap_lock. */
+__hidden int core_fault_unserved(struct vml_thread *th);
+
+/* What @task counts itself. */
+static __always_inline __u64 core_task_faults(struct task_struct *task)
+{
+	return task->min_flt + task->maj_flt;
+}
+
+/* The thread of @task, the current one, made when it is new; NULL: counted as lost. */
 __hidden struct vml_thread *core_thread(struct task_struct *task);
 /* Is the current task still in the exception of its last user fault? */
 __hidden bool core_in_last_fault(struct task_struct *task, struct vml_thread *th);

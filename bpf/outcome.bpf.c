@@ -47,6 +47,20 @@ static __always_inline bool has_signal(struct task_struct *task)
 	return (task->pending.signal.sig[0] | task->signal->shared_pending.signal.sig[0]) & ~task->blocked.sig[0];
 }
 
+/*
+ * What th->fault says is of the current fault: not when the hooks on every fault are, or
+ * were, away since.  Where faults are told by the handler there is no beginning to miss.
+ */
+static __always_inline bool fault_is_ours(struct vml_thread *th)
+{
+	if (likely(core_fault_watched(th)))
+		return watching;
+	if (!watching || !faults_by_handler)
+		return false;
+	th->fault = watching | VML_FAULT_NONE;
+	return true;
+}
+
 /* ---- falling back */
 
 /* OUTCOME_UNKNOWN: a user fault asks for mmap_lock, and neither lookup nor handler were seen. */
@@ -109,6 +123,12 @@ __hidden int core_fallback(__u64 address, __u64 regs)
 	th = core_thread(task);
 	if (!th)
 		return 0;
+	if (!fault_is_ours(th)) {
+		/* it began while the hooks were away; they were never yet, so it was skipped */
+		if (watching == FAULT_WATCH_ONE)
+			core_lose(VML_LOSS_FAULT_UNSEEN);
+		return 0;
+	}
 	state = VML_FAULT_STATE(th->fault);
 	if (faults_by_handler) {
 		if (th->fault & FAULT_LOOPING) {
@@ -154,7 +174,7 @@ __hidden int core_segv(__u64 address, __u32 signal, __u32 code)
 	if (!enabled || signal != SIGSEGV)
 		return 0;
 	th = core_thread(task);
-	if (!th)
+	if (!th || !fault_is_ours(th))
 		return 0;
 	/* any other state is of this fault, which was seen to ask for mmap_lock */
 	if (code == SEGV_ACCERR && VML_FAULT_STATE(th->fault) == VML_FAULT_NONE)
@@ -170,6 +190,8 @@ static __always_inline bool in_first_try(struct task_struct *task, struct vml_th
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 
+	if (!fault_is_ours(th))
+		return false;
 	if (faults_by_handler && !exact_detail) /* it is announced by the return of the handler */
 		return compat_entry(regs) == VML_NO_SYSCALL && VML_FAULT_STATE(th->fault) != VML_FAULT_LOCKING &&
 		       VML_FAULT_STATE(th->fault) != VML_FAULT_DONE;
@@ -363,6 +385,8 @@ static __always_inline int handler_over(struct task_struct *task, struct vml_thr
 {
 	__u32 inner;
 
+	if (!fault_is_ours(th) && faults_by_handler)
+		return 0;
 	if (flags & FAULT_FLAG_VMA_LOCK) {
 		if (faults_by_handler && !exact_detail) {
 			inner = th->fault & FAULT_INNER_MASK;

@@ -10,7 +10,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, VML_MAX_PROCESSES);
+	__uint(max_entries, VML_MAX_ROWS);
 	__type(key, struct vml_proc_key);
 	__type(value, struct vml_proc_value);
 } processes SEC(".maps");
@@ -39,29 +39,42 @@ static const struct vml_proc_value empty_process;
 #define CGROUP_HIERARCHIES 16
 #define SYSTEMD_AS_U64 0x00646d6574737973ULL /* "systemd" on little-endian machines: all that are supported */
 
-/* The cgroup of name=systemd: v1, without a controller, found by name. */
-static __noinline struct cgroup *cgroup_systemd(struct css_set *set)
+struct cgroup_search {
+	struct list_head *head, *pos;
+	struct cgroup *found;
+};
+
+/* 1: found, or the end of the list. */
+static long cgroup_next(__u32 i, struct cgroup_search *s)
 {
-	struct list_head *head = &set->cgrp_links, *pos;
+	struct list_head *pos = s->pos;
+	struct cgrp_cset_link *link;
+	struct cgroup_root *root;
+	struct cgroup *cgrp;
+	char name[8] __attribute__((aligned(8))) = {};
 
-	pos = BPF_CORE_READ(head, next);
-	for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
-		struct cgrp_cset_link *link;
-		struct cgroup_root *root;
-		struct cgroup *cgrp;
-		char name[8] __attribute__((aligned(8))) = {};
-
-		if (pos == head || !pos)
-			break;
-		link = (void *)pos - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
-		cgrp = BPF_CORE_READ(link, cgrp);
-		root = BPF_CORE_READ(cgrp, root);
-		bpf_probe_read_kernel_str(name, sizeof(name), &root->name);
-		if (*(__u64 *)name == SYSTEMD_AS_U64)
-			return cgrp;
-		pos = BPF_CORE_READ(pos, next);
+	if (pos == s->head || !pos)
+		return 1;
+	link = (void *)pos - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+	cgrp = BPF_CORE_READ(link, cgrp);
+	root = BPF_CORE_READ(cgrp, root);
+	bpf_probe_read_kernel_str(name, sizeof(name), &root->name);
+	if (*(__u64 *)name == SYSTEMD_AS_U64) {
+		s->found = cgrp;
+		return 1;
 	}
-	return NULL;
+	s->pos = BPF_CORE_READ(pos, next);
+	return 0;
+}
+
+/* The cgroup of name=systemd: v1, without a controller, found by name. */
+static __always_inline struct cgroup *cgroup_systemd(struct css_set *set)
+{
+	struct list_head *head = &set->cgrp_links;
+	struct cgroup_search s = { .head = head, .pos = BPF_CORE_READ(head, next) };
+
+	bpf_loop(CGROUP_HIERARCHIES, cgroup_next, &s, 0);
+	return s.found;
 }
 
 static __always_inline struct cgroup *cgroup_of(struct css_set *set, int subsys)
@@ -101,9 +114,26 @@ static __noinline struct cgroup *cgroup_choose(struct css_set *set)
 	return cgroup_is_below_root(cgrp) ? cgrp : v2;
 }
 
+struct cgroup_walk {
+	struct kernfs_node *kn;
+	struct vml_path *path;
+	bool whole;
+};
+
+/* Adds a component; 1: the end. */
+static long cgroup_up(__u32 i, struct cgroup_walk *w)
+{
+	struct kernfs_node *kn = w->kn;
+
+	w->kn = compat_kernfs_parent(kn);
+	/* the root has no name */
+	w->whole = !w->kn || !path_add(w->path, BPF_CORE_READ(kn, name));
+	return w->whole;
+}
+
 static __noinline int cgroup_learn(__u64 id, struct kernfs_node *kn)
 {
-	struct kernfs_node *parent;
+	struct cgroup_walk w = { .kn = kn };
 	struct vml_path *path;
 	__u32 zero = 0;
 
@@ -112,17 +142,11 @@ static __noinline int cgroup_learn(__u64 id, struct kernfs_node *kn)
 	path = bpf_map_lookup_elem(&process_scratch, &zero);
 	if (!path)
 		return 0;
+	w.path = path;
 	path_begin(path);
-	for (int i = 0; i < VML_PATH_DEPTH; i++) {
-		parent = compat_kernfs_parent(kn);
-		if (!parent) /* the root has no name */
-			goto done;
-		if (!path_add(path, BPF_CORE_READ(kn, name)))
-			goto done;
-		kn = parent;
-	}
-	path->truncated = 1;
-done:
+	bpf_loop(VML_PATH_DEPTH, cgroup_up, &w, 0);
+	if (!w.whole)
+		path->truncated = 1;
 	path_end(path);
 	if (bpf_map_update_elem(&cgroups, &id, path, BPF_NOEXIST) && !bpf_map_lookup_elem(&cgroups, &id))
 		core_lose(VML_LOSS_CGROUP_MAP_FULL);
@@ -177,14 +201,27 @@ static __always_inline struct vml_proc_value *process_untracked(void)
 	return bpf_map_lookup_elem(&processes, &key);
 }
 
-static __always_inline void process_describe(struct task_struct *task, struct vml_proc_value *p)
+static __always_inline void process_describe(struct task_struct *task, struct task_struct *leader,
+					     struct vml_proc_value *p)
 {
-	struct task_struct *leader = task->group_leader;
-
 	task_comm(p->comm, leader);
 	p->uid = task->cred->uid.val;
 	p->ns_pid = process_ns_pid(task);
 	p->cgroup_id = process_cgroup(task);
+}
+
+__hidden int process_identify(struct task_struct *task, struct vml_thread *th)
+{
+	/* once: each pointer that is followed takes the verifier a search of all types of the kernel */
+	struct task_struct *leader = task->group_leader;
+	struct vml_proc_key *key = &th->row.proc;
+
+	key->start_ns = leader->start_boottime;
+	key->pid = task->tgid;
+	key->exec = task->self_exec_id;
+	th->start_ns = task->start_boottime;
+	th->tid = task->pid;
+	return 0;
 }
 
 __hidden int process_join(struct task_struct *task, struct vml_thread *th)
@@ -192,22 +229,19 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th)
 	struct vml_proc_key *key = &th->row.proc;
 	struct vml_proc_value *p;
 
-	key->start_ns = task->group_leader->start_boottime;
-	key->pid = task->tgid;
-	key->exec = task->self_exec_id;
-	th->start_ns = task->start_boottime;
-	th->tid = task->pid;
+	process_identify(task, th);
 	p = bpf_map_lookup_elem(&processes, key);
 	if (!p) {
-		bpf_map_update_elem(&processes, key, &empty_process, BPF_NOEXIST);
+		row_add(&processes, key, &empty_process, rows_limit);
 		p = bpf_map_lookup_elem(&processes, key);
 		if (!p) {
 			core_lose(VML_LOSS_PROCESS_MAP_FULL);
 			return 0;
 		}
-		process_describe(task, p);
+		process_describe(task, task->group_leader, p);
 	}
-	__sync_fetch_and_add(&p->live, 1);
+	if (!__sync_lock_test_and_set(&th->joined, 1))
+		__sync_fetch_and_add(&p->live, 1);
 	return 0;
 }
 
@@ -217,17 +251,29 @@ __hidden int process_know(struct task_struct *task, struct vml_proc_key *key)
 
 	if (p)
 		return 0;
-	bpf_map_update_elem(&processes, key, &empty_process, BPF_NOEXIST);
+	row_add(&processes, key, &empty_process, rows_limit);
 	p = bpf_map_lookup_elem(&processes, key);
 	if (!p)
 		return core_lose(VML_LOSS_PROCESS_MAP_FULL);
-	process_describe(task, p);
+	process_describe(task, task->group_leader, p);
+	return 0;
+}
+
+struct hist_pair {
+	struct vml_proc_value *to;
+	struct vml_thread *from;
+};
+
+static long hist_add(__u32 i, struct hist_pair *h)
+{
+	if (i < VML_NLOCKSTATS * VML_HIST_BUCKETS)
+		core_atomic_add32(&h->to->hist[0][0] + i, (&h->from->hist[0][0])[i]);
 	return 0;
 }
 
 static __noinline int process_add(struct vml_proc_value *p, struct vml_thread *th)
 {
-	__u32 *to = &p->hist[0][0], *from = &th->hist[0][0];
+	struct hist_pair h = { .to = p, .from = th };
 
 	/* fallbacks before the faults they are part of: see tasks.bpf.c */
 	core_atomic_add(&p->count.fallbacks, th->count.fallbacks);
@@ -247,8 +293,7 @@ static __noinline int process_add(struct vml_proc_value *p, struct vml_thread *t
 	}
 	for (int i = 0; i < VML_NCAUSES; i++)
 		core_atomic_add32(&p->reason[i], th->reason[i]);
-	for (int i = 0; i < VML_NLOCKSTATS * VML_HIST_BUCKETS; i++)
-		core_atomic_add32(&to[i], from[i]);
+	bpf_loop(VML_NLOCKSTATS * VML_HIST_BUCKETS, hist_add, &h, 0);
 	return 0;
 }
 
@@ -272,12 +317,15 @@ static __noinline int exit_record(struct task_struct *task, struct vml_thread *t
 	r->exited = 1;
 	r->has_hist = 0;
 	r->folded = 0;
+	r->mappings = 0;
+	r->torn = 0;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	__builtin_memset(&r->now, 0, sizeof(r->now));
 	task_comm(r->comm, task);
 	r->row = th->row;
 	r->count = th->count;
 	r->pending = th->pending;
+	r->task_faults = core_task_faults(task) - th->task_faults;
 	r->lock_events = th->lock_events;
 	r->lock_failed = th->lock_failed;
 	r->write_readers = th->write_readers;
@@ -309,16 +357,22 @@ static __noinline int process_fold(struct task_struct *task, struct vml_thread *
 		exit_record(task, th, p);
 	if (!p)
 		p = process_untracked();
-	if (p)
-		process_add(p, th);
+	if (!p)
+		return 0;
+	process_add(p, th);
+	/* last: a reader in between must not take them for faults that were not seen */
+	core_atomic_add(&p->task_faults, core_task_faults(task) - th->task_faults);
+	th->task_faults = core_task_faults(task);
 	return 0;
 }
 
 /* No next fault will notice that this one asked for no lock, or was not seen to. */
 static __always_inline void last_fault_ends(struct vml_thread *th)
 {
-	if (VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL)
-		core_lose(VML_LOSS_KERNEL_FAULT_UNSERVED);
+	if (VML_FAULT_STATE(th->fault) == VML_FAULT_KERNEL) {
+		core_fault_unserved(th);
+		vma_flush(th);
+	}
 	th->fault = VML_FAULT_NONE;
 }
 
@@ -345,7 +399,8 @@ __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool
 			task_comm(p->comm, task);
 		p->exited = 1;
 	}
-	__sync_fetch_and_sub(&p->live, 1);
+	if (th->joined) /* there was room for its process */
+		__sync_fetch_and_sub(&p->live, 1);
 	return 0;
 }
 

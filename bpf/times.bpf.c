@@ -10,7 +10,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, VML_MAX_PROCESSES);
+	__uint(max_entries, VML_MAX_ROWS);
 	__type(key, struct vml_proc_key);
 	__type(value, struct vml_times_value);
 } times SEC(".maps");
@@ -28,7 +28,7 @@ __noinline int time_spent(struct vml_thread *th, __u32 which, __u64 ns)
 	key = th->row.proc;
 	v = bpf_map_lookup_elem(&times, &key);
 	if (!v) {
-		bpf_map_update_elem(&times, &key, &no_times, BPF_NOEXIST);
+		row_add(&times, &key, &no_times, ROWS_LIMIT_OTHERS);
 		v = bpf_map_lookup_elem(&times, &key);
 	}
 	if (!v)

@@ -166,14 +166,39 @@ __noinline int vma_walk(__u64 mm, __u64 index, struct vml_leaf *leaf, struct fou
 
 /* ---- what it is */
 
+struct file_walk {
+	struct dentry *dentry;
+	struct mount *mnt;
+	struct vml_path *path;
+	bool whole;
+};
+
+/* Adds a component, or steps from the root of a mount to where that is; 1: the end. */
+static long file_up(__u32 i, struct file_walk *w)
+{
+	struct dentry *dentry = w->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+	struct mount *mnt = w->mnt, *up;
+
+	if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
+		up = BPF_CORE_READ(mnt, mnt_parent);
+		w->whole = up == mnt || !up;
+		w->dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
+		w->mnt = up;
+		return w->whole;
+	}
+	/* the last: memfd, SYSV shm, which have no directory */
+	w->whole = !path_add(w->path, BPF_CORE_READ(dentry, d_name.name)) || dentry == parent;
+	w->dentry = parent;
+	return w->whole;
+}
+
 /* The path of @file from the root of its mount namespace's tree, if it is new. */
 static __noinline int file_learn(__u64 file_addr, const struct vml_file_key *key)
 {
 	struct file *file = (void *)file_addr;
-	struct dentry *dentry, *parent;
-	struct vfsmount *vfsmnt;
-	struct mount *mnt, *up;
+	struct file_walk w = {};
 	struct vml_path *path;
+	struct vfsmount *mnt;
 	__u32 zero = 0;
 
 	if (!can_read_names || bpf_map_lookup_elem(&files, key))
@@ -181,28 +206,14 @@ static __noinline int file_learn(__u64 file_addr, const struct vml_file_key *key
 	path = bpf_map_lookup_elem(&file_scratch, &zero);
 	if (!path)
 		return 0;
-	dentry = BPF_CORE_READ(file, f_path.dentry);
-	vfsmnt = BPF_CORE_READ(file, f_path.mnt);
-	mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	mnt = BPF_CORE_READ(file, f_path.mnt);
+	w.dentry = BPF_CORE_READ(file, f_path.dentry);
+	w.mnt = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	w.path = path;
 	path_begin(path);
-	for (int i = 0; i < VML_PATH_DEPTH; i++) {
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
-			up = BPF_CORE_READ(mnt, mnt_parent);
-			if (up == mnt || !up)
-				goto done;
-			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
-			mnt = up;
-			continue;
-		}
-		if (!path_add(path, BPF_CORE_READ(dentry, d_name.name)))
-			goto done;
-		if (dentry == parent) /* memfd, SYSV shm: no directory */
-			goto done;
-		dentry = parent;
-	}
-	path->truncated = 1;
-done:
+	bpf_loop(VML_PATH_DEPTH, file_up, &w, 0);
+	if (!w.whole)
+		path->truncated = 1;
 	path_end(path);
 	if (bpf_map_update_elem(&files, key, path, BPF_NOEXIST) && !bpf_map_lookup_elem(&files, key))
 		core_lose(VML_LOSS_FILE_MAP_FULL);

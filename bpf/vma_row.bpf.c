@@ -10,7 +10,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, VML_MAX_VMAS);
+	__uint(max_entries, VML_MAX_ROWS);
 	__type(key, struct vml_vma_key);
 	__type(value, struct vml_vma_value);
 } vmas SEC(".maps");
@@ -21,6 +21,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vml_vma_value);
 } row_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VML_MAX_WRITE_WAITS);
+	__type(key, struct vml_vma_key);
+	__type(value, struct vml_write_wait);
+} write_waits SEC(".maps");
+
+static const struct vml_write_wait no_write_wait;
 
 /*
  * Rows that are there and describe their VMA as it is: a mark of the key and of the
@@ -56,7 +66,7 @@ static __always_inline struct vml_vma_value *row_new(const struct vml_vma_key *k
 	v->kind = kind;
 	if (f)
 		vma_describe(mm, f, v);
-	bpf_map_update_elem(&vmas, key, v, BPF_NOEXIST);
+	row_add(&vmas, key, v, ROWS_LIMIT_OTHERS);
 	return bpf_map_lookup_elem(&vmas, key);
 }
 
@@ -310,18 +320,33 @@ __hidden int vma_wait(struct vml_thread *th, __u64 ns)
 	return 0;
 }
 
-static __noinline int row_add_write_wait(const struct vml_vma_key *key, __u64 ns, __u32 readers)
+static __noinline int write_wait_add(const struct vml_vma_key *key, __u64 ns, __u32 readers)
 {
-	struct vml_vma_value *v = bpf_map_lookup_elem(&vmas, key);
+	struct vml_vma_key untracked = {};
+	struct vml_write_wait *w = NULL;
 	__u32 i = core_hist_index(ns);
 
-	if (!v || i >= VML_HIST_BUCKETS)
+	if (!key || i >= VML_HIST_BUCKETS)
 		return 0;
-	core_atomic_add(&v->write_wait.count, 1);
-	core_atomic_add(&v->write_wait.sum_ns, ns);
-	core_atomic_max(&v->write_wait.max_ns, ns);
-	core_atomic_add32(&v->write_wait_hist[i], 1);
-	core_atomic_add(&v->write_readers, readers);
+	/* with the row of the VMA, which it goes with */
+	if (bpf_map_lookup_elem(&vmas, key)) {
+		w = bpf_map_lookup_elem(&write_waits, key);
+		if (!w) {
+			row_add(&write_waits, key, &no_write_wait, ROWS_LIMIT_OTHERS);
+			w = bpf_map_lookup_elem(&write_waits, key);
+		}
+	}
+	if (!w) {
+		core_lose(VML_LOSS_VMA_MAP_FULL);
+		w = bpf_map_lookup_elem(&write_waits, &untracked);
+	}
+	if (!w)
+		return 0;
+	core_atomic_add(&w->sum.count, 1);
+	core_atomic_add(&w->sum.sum_ns, ns);
+	core_atomic_max(&w->sum.max_ns, ns);
+	core_atomic_add32(&w->hist[i], 1);
+	core_atomic_add(&w->readers, readers);
 	return 0;
 }
 
@@ -343,5 +368,5 @@ __noinline int vma_write_wait(struct vml_thread *th, __u64 ns)
 	key = th->row;
 	key.anchor = found_anchor(&f);
 	row_ensure(&key, mm, &f);
-	return row_add_write_wait(&key, ns, th->write_found);
+	return write_wait_add(&key, ns, th->write_found);
 }

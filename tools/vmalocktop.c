@@ -1,116 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Live: the screen, or text or JSON in intervals. */
+/* Live or of a file: on the screen, or in batches. */
 #include <errno.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmalock/base.h"
-#include "vmalock/sink.h"
-#include "vmalock/snapshot.h"
+#include "vmalock/connect.h"
 #include "vmalock/source.h"
+#include "vmalock/store.h"
+#include "../src/run/exit.h"
+#include "../src/run/privileges.h"
+#include "../src/run/stop.h"
+#include "../src/tui/batch.h"
 #include "../src/tui/options.h"
-#include "../src/tui/output.h"
-#include "../src/tui/stop.h"
 #include "../src/tui/tui.h"
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNSUPPORTED = 4 };
+#define KEY_PATIENCE_NS 200000000ULL
 
-static int write_delta(FILE *out, struct vml_snapshot *delta, const struct vml_top_options *o)
+/* Behind what privileges are missing. */
+static void add_hint(char error[VML_ERROR_MAX])
 {
-	struct vml_view view = {
-		.scope = o->view.threads ? VML_THREAD : VML_PROCESS,
-		.sort = o->view.sort,
-		.limit = o->view.limit,
-		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
-	};
-	int err = vml_select(delta, &o->view.filter);
+	size_t len = strlen(error);
 
-	if (!err)
-		err = o->json ? vml_json_write(out, delta, &view) : vml_table_write(out, delta, &view);
-	if (!err && !o->json)
-		fputc('\n', out);
-	if (!err && fflush(out))
-		err = -errno;
+	if (len && error[len - 1] == '.')
+		len--;
+	snprintf(error + len, VML_ERROR_MAX - len, ", or vmalocktop --connect: vmalockd is running.");
+}
+
+/* A key may wait for what is about to come anyway. */
+static bool interrupted(uint64_t waited_ns)
+{
+	return vml_stop_requested() || (waited_ns > KEY_PATIENCE_NS && vml_tui_key_waits());
+}
+
+static int open_source(const struct vml_top_options *o, struct vml_source **ret, char error[VML_ERROR_MAX])
+{
+	int err;
+
+	if (o->connect)
+		return vml_connect_open(o->connect, interrupted, ret, error);
+	err = vml_live_open(&o->live, ret, error);
+	if (err == -EPERM && !access(VML_API_SOCKET, F_OK))
+		add_hint(error);
 	return err;
 }
 
-/* Takes over @prev, the baseline. */
-static int print_intervals(FILE *out, struct vml_source *src, const struct vml_top_options *o,
-			   struct vml_snapshot *prev)
+static int show_live(const struct vml_top_options *o, char error[VML_ERROR_MAX])
 {
-	uint64_t interval = o->view.interval_ns, beat = vml_now_mono() + interval;
-	struct vml_snapshot *cur, *delta;
-	uint32_t n = 0;
-	int err = 0;
+	struct vml_source *src = NULL;
+	int err = open_source(o, &src, error);
 
-	while (!err && (!o->view.count || n < o->view.count)) {
-		while (!vml_stop_requested() && vml_now_mono() < beat)
-			vml_stop_wait(NULL, beat);
-		if (vml_stop_requested())
-			break;
-		err = vml_source_next(src, &cur);
+	if (!err && o->view.duty) {
+		err = vml_source_set_duty(src, o->view.duty);
 		if (err)
-			break;
-		beat = vml_next_beat(beat, interval);
-		err = vml_delta(prev, cur, &delta);
-		vml_snapshot_free(prev);
-		prev = cur;
-		if (err)
-			break;
-		err = write_delta(out, delta, o);
-		vml_snapshot_free(delta);
-		n++;
+			snprintf(error, VML_ERROR_MAX, "--duty: cannot detach the hooks on faults: %s", strerror(-err));
 	}
-	vml_snapshot_free(prev);
+	if (!err)
+		err = o->batch || o->json ? vml_batch_run(src, NULL, o, error) : vml_tui_run(src, &o->view, error);
+	vml_source_close(src);
 	return err;
 }
 
-static int run_batch(struct vml_source *src, const struct vml_top_options *o, char error[VML_ERROR_MAX])
+static int show_file(const struct vml_top_options *o, char error[VML_ERROR_MAX])
 {
-	struct vml_snapshot *baseline;
-	struct vml_output output;
-	FILE *out = vml_output_open(&output);
-	int err = -ENOMEM;
+	struct vml_reader *r = NULL;
+	int err = vml_reader_open(o->replay, &r, error);
 
-	vml_stop_install();
-	if (out)
-		err = vml_source_next(src, &baseline);
 	if (!err)
-		err = print_intervals(out, src, o, baseline);
-	if (out)
-		fclose(out);
-	if (err && output.error)
-		err = output.error; /* better than the -EIO of a sink */
-	/* an end, a reader that has seen enough, or a signal */
-	if (err == -ENODATA || err == -EPIPE || vml_stop_requested())
-		return 0;
-	if (err)
-		snprintf(error, VML_ERROR_MAX, "cannot %s: %s", output.error ? "write the output" : "take a snapshot",
-			 strerror(-err));
+		err = o->batch || o->json ? vml_batch_run(NULL, r, o, error)
+					  : vml_tui_replay(r, o->replay, &o->view, error);
+	vml_reader_close(r);
 	return err;
 }
 
 int main(int argc, char **argv)
 {
-	static const int action_exit[] = { [VML_TOP_DONE] = EXIT_OK, [VML_TOP_USAGE] = EXIT_USAGE };
+	static const int action_exit[] = { [VML_DONE] = EXIT_OK, [VML_USAGE] = EXIT_USAGE, [VML_FAILED] = EXIT_FAILED };
 	char error[VML_ERROR_MAX] = "";
-	struct vml_source *src = NULL;
-	enum vml_top_action action;
+	enum vml_action action;
 	struct vml_top_options o;
 	int err;
 
 	setlocale(LC_CTYPE, "");
 	action = vml_top_options_parse(argc, argv, &o);
-	if (action != VML_TOP_RUN) {
+	if (action != VML_RUN) {
 		vml_top_options_free(&o);
 		return action_exit[action];
 	}
-	err = vml_live_open(&o.live, &src, error);
-	if (!err)
-		err = o.batch || o.json ? run_batch(src, &o, error) : vml_tui_run(src, &o.view, error);
-	vml_source_close(src);
+	privileges_raise();
+	if (!o.replay && vml_live_check_pids(o.view.filter.pids, o.view.filter.npids, error)) {
+		fprintf(stderr, "vmalocktop: %s\n", error);
+		vml_top_options_free(&o);
+		return EXIT_USAGE;
+	}
+	err = o.replay ? show_file(&o, error) : show_live(&o, error);
 	vml_top_options_free(&o);
 	if (!err)
 		return EXIT_OK;

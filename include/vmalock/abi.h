@@ -186,6 +186,35 @@ struct vml_path {
 	char text[VML_PATH_MAX + VML_PATH_COMPONENT];
 };
 
+/*
+ * What the iterators said of a row or a thread last: it is left out, or said in brief, when
+ * it did not change.  What changed is said twice: of what is counted one after the other the
+ * first time may have only a part.
+ */
+struct vml_emitted {
+	__u32 state; /* (the generation << 1) | it was said twice */
+	__u64 mark; /* of its numbers */
+};
+
+/*
+ * What a row of a hash map takes whose rows come and go, with @n bytes of key and value: with what the kernel
+ * adds, rounded up, in the sizes that bpf_mem_alloc() has.  Source: kernel/bpf/memalloc.c, 6.1 to 7.3
+ */
+#define VML_ROW_OVERHEAD 64
+#define VML_ROW_BYTES(n) VML_ALLOC_BYTES((n) + VML_ROW_OVERHEAD)
+#define VML_ALLOC_BYTES(n)     \
+	((n) <= 96     ? 96U   \
+	 : (n) <= 128  ? 128U  \
+	 : (n) <= 192  ? 192U  \
+	 : (n) <= 256  ? 256U  \
+	 : (n) <= 512  ? 512U  \
+	 : (n) <= 1024 ? 1024U \
+	 : (n) <= 2048 ? 2048U \
+		       : 4096U)
+
+/* Of the room for all rows, what those of areas, blockers, stacks and times may fill. */
+#define VML_ROWS_OTHERS(limit) ((limit) / 8 * 5)
+
 struct vml_vma_value {
 	/* what a change of VMAs touches, close to the key */
 	struct vml_counts count;
@@ -195,13 +224,19 @@ struct vml_vma_value {
 	__u64 pgoff; /* pages */
 	struct vml_file_key file; /* inode 0: no file */
 	__u32 kind; /* enum vml_vma_kind */
-	__u32 pad;
+	struct vml_emitted emitted;
 	struct vml_lock_sum wait; /* read waits of fallbacks and bypasses here */
-	struct vml_lock_sum write_wait; /* write locks of this VMA that waited for readers */
-	__u64 write_readers; /* how many they found */
 	__u32 wait_hist[VML_HIST_BUCKETS];
-	__u32 write_wait_hist[VML_HIST_BUCKETS];
 	__u32 reason[VML_NCAUSES];
+};
+/* There may be many, each with a kernel allocation of this size. */
+_Static_assert(VML_ROW_BYTES(sizeof(struct vml_vma_key) + sizeof(struct vml_vma_value)) == 1024, "a row of a VMA");
+
+/* Write locks of a VMA that waited for readers: few VMAs have one.  Key: struct vml_vma_key. */
+struct vml_write_wait {
+	struct vml_lock_sum sum;
+	__u64 readers; /* how many they found */
+	__u32 hist[VML_HIST_BUCKETS];
 };
 
 /* What the ledgers of a process's mmap_lock come to. */
@@ -219,6 +254,7 @@ struct vml_proc_value {
 	__u32 live; /* threads with storage */
 	__u32 exited; /* the leader is freed, or the image was replaced by exec */
 	struct vml_counts count;
+	__u64 task_faults; /* vml_task_record.task_faults of the threads that are gone */
 	__u64 lock_events;
 	__u64 lock_failed;
 	__u64 write_readers;
@@ -244,6 +280,16 @@ enum vml_fault_state {
 	VML_FAULT_DONE, /* has it, or is over */
 };
 #define VML_FAULT_STATE(fault) ((fault)&0xff)
+/* In its upper bits: which time it was that the hooks on every fault were attached, from 1 on. */
+#define VML_WATCH_SHIFT 20
+#define VML_WATCH_MAX 4095U
+
+/* What the iterator does with threads that have no storage. */
+enum vml_adopt {
+	VML_ADOPT_NONE,
+	VML_ADOPT_GO_ON, /* makes it: they may have faults that nobody sees */
+	VML_ADOPT_ALL, /* the same, and writes nothing */
+};
 
 /* Whose wait it is. */
 enum vml_wait_context {
@@ -387,6 +433,7 @@ struct vml_thread {
 	__u32 fault; /* enum vml_fault_state */
 	__u64 fault_ip;
 	__u64 fault_addr;
+	__u64 fault_tasks; /* what the task itself had counted when it began; more: it is over */
 	struct vml_counts pending; /* of the row below, not yet added to it */
 	struct vml_vma_key row;
 	struct vml_counts count; /* without pending */
@@ -402,8 +449,15 @@ struct vml_thread {
 	__u32 trylock_failed; /* __vmf_anon_prepare gave up in this fault (tracepoint) */
 	__u32 lock_started; /* a start_locking was seen: later events have a record */
 	__u32 lock_busy; /* handling a lock event: one from an NMI finds it set */
-	__u32 pad;
+	/* of the lock event being handled */
+	__u32 lock_had; /* what it found, and is */
+	__u32 lock_slot; /* index */
+	__u32 joined; /* counted in its process */
+	__u64 task_faults; /* its own count of faults, as it was when we began to count */
+	__u64 lock_mm;
+	__u64 runnable_ns; /* waited for a CPU before it was acquired */
 	__u64 waited_ns; /* for the lock that was just acquired, or given up */
+	struct vml_range range; /* what is wanted or changed */
 	__u64 began_ns; /* when the fault began (exact detail) */
 	__u64 uffd_ns; /* when handle_userfault was entered; 0: not in it */
 	__u64 io_ns; /* the same of filemap_fault and do_swap_page */
@@ -417,7 +471,8 @@ struct vml_thread {
 	__u64 handler_addr;
 	__u32 walks; /* of the tree in it */
 	__u32 flushes; /* odd while pending goes to the row: a reader leaves pending out then */
-	__u64 emitted; /* lock_events at the iterator's last record with histograms */
+	__u64 emitted_hists; /* lock_events at the iterator's last record with histograms */
+	struct vml_emitted emitted;
 	struct vml_slot slot[VML_SLOTS];
 	__u64 lock_events; /* start, acquired and released, seen */
 	__u64 lock_failed; /* given up: trylocks that failed, killed waits */
@@ -430,25 +485,34 @@ struct vml_thread {
 /*
  * What the task iterator and the ring of exited threads say of a thread.  In
  * the iterator's stream __u32 hist[VML_NLOCKSTATS][VML_HIST_BUCKETS] follows
- * when has_hist is set; else the histograms are as in the record before.
+ * when has_hist is set; else the histograms are as in the record before.  A record that is
+ * folded or the same ends before cgroup_id.
  */
 struct vml_task_record {
 	struct vml_proc_key proc;
 	__u64 start_ns; /* of the thread, CLOCK_BOOTTIME */
-	__u64 cgroup_id; /* key of the cgroups map */
 	__u32 tid;
-	__u32 uid;
-	__u32 ns_pid; /* of the process */
-	__u32 threads; /* of the process; 0 from a thread that exited */
 	__u8 leader;
 	__u8 exited;
 	__u8 has_hist;
 	__u8 folded; /* it is exiting: its numbers are in its process, and here are none */
-	__u8 pad[4];
+	__u8 same; /* nothing changed since the last record that was not; nor does anything go on */
+	__u8 torn; /* pending could not be read: task_faults does not belong to the counts */
+	__u8 pad[6];
+	__u64 cgroup_id; /* key of the cgroups map */
+	__u32 uid;
+	__u32 ns_pid; /* of the process */
+	__u32 threads; /* of the process; 0 from a thread that exited */
+	__u32 mappings; /* VMAs of the process; 0: it has no memory any more */
 	char comm[16]; /* hostile text */
 	struct vml_vma_key row; /* where pending belongs */
 	struct vml_counts count; /* without pending */
 	struct vml_counts pending; /* a fault still in flight is left out */
+	/*
+	 * What the task counts itself (min_flt, maj_flt) since we know it: also while no hook
+	 * sees its faults.  With those of get_user_pages(), without those that failed.
+	 */
+	__u64 task_faults;
 	__u64 lock_events;
 	__u64 lock_failed;
 	__u64 write_readers;
@@ -457,14 +521,14 @@ struct vml_task_record {
 	__u32 reason[VML_NCAUSES];
 };
 
-/* Default sizes of the maps; src/collect sets them before the load. */
-#define VML_MAX_PROCESSES 16384
-#define VML_MAX_VMAS 16384
+#define VML_TASK_BRIEF offsetof(struct vml_task_record, cgroup_id)
+
+/* Sizes of the maps whose memory is taken when they are made, and most entries of those whose rows come and go. */
 #define VML_MAX_FILES 8192
 #define VML_MAX_CGROUPS 4096
-#define VML_MAX_LEDGERS 16384
-#define VML_MAX_BLOCKERS 16384
 #define VML_MAX_STACKS 8192
+#define VML_MAX_WRITE_WAITS 8192
 #define VML_EXIT_RING_BYTES (8 << 20) /* a power of two */
+#define VML_MAX_ROWS (1 << 20) /* src/collect/memory.c makes it less, for the budget */
 
 #endif

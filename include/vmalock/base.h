@@ -7,12 +7,15 @@
  *
  * Errors are negative errno.  A ret_ output is untouched on failure.
  */
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define VML_VERSION "0.1.0"
+#define VML_API_SOCKET "/run/vmalock/api.sock" /* of vmalockd, unless told otherwise */
+#define VML_ERROR_MAX 512 /* room for one line without newline: what failed, on what, why, what to do */
 #define VML_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- arena: allocations of one snapshot, freed together (src/base/arena.c) */
@@ -44,6 +47,9 @@ size_t vml_arena_bytes(const struct vml_arena *a);
  */
 size_t vml_text_clean(char *dst, size_t n, const char *src, size_t len);
 
+/* What vml_text_clean() would only change in its backslashes. */
+bool vml_text_is_clean(const char *s);
+
 /* Columns of a terminal that @s takes (wcwidth; clean UTF-8; needs setlocale). */
 int vml_text_width(const char *s);
 /*
@@ -51,6 +57,17 @@ int vml_text_width(const char *s);
  * ('…' when @utf8).  Without @utf8 every non-ASCII character becomes '?'.
  */
 void vml_text_fit(char *dst, size_t n, const char *s, int width, bool right, bool utf8);
+
+/* How much of clean @text, of which there are more than @n bytes, ends between characters within them. */
+size_t vml_text_cut(const char *text, size_t n);
+/* A copy of clean @text, cut between characters; the length written. */
+size_t vml_text_copy(char *dst, size_t n, const char *text);
+/* Moves *@text behind its next word and the spaces there; the word, cut when it is too long, in @word. False: the end. */
+bool vml_text_word(const char **text, char *word, size_t n);
+
+/* snprintf() and vsnprintf() for clean text, which is cut between characters; they return the same. */
+__attribute__((format(printf, 3, 4))) int vml_text_printf(char *dst, size_t n, const char *fmt, ...);
+__attribute__((format(printf, 3, 0))) int vml_text_vprintf(char *dst, size_t n, const char *fmt, va_list ap);
 
 /* ---- numbers as people read them (src/base/format.c) */
 
@@ -64,21 +81,50 @@ char *vml_fmt_bytes(char *buf, size_t n, double bytes);
 char *vml_fmt_percent(char *buf, size_t n, double ratio);
 /* RFC 3339 UTC with nanoseconds from CLOCK_REALTIME ns. */
 char *vml_fmt_time(char *buf, size_t n, uint64_t real_ns);
+/* The same without a fraction, in local time (TZ) with its offset unless @utc: "2026-03-01T13:00:00+01:00". */
+char *vml_fmt_clock(char *buf, size_t n, uint64_t real_ns, bool utc);
 
 /* ---- parsing of options (src/base/parse.c); whole string or -EINVAL, -ERANGE */
 
 int vml_parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret_v);
+int vml_parse_u64(const char *s, uint64_t *ret_v);
 /* Seconds with a fraction, "0.5", to nanoseconds; at least 1 ms, at most a day. */
 int vml_parse_seconds(const char *s, uint64_t *ret_ns);
 /* A number with its unit, "500us", "1ms", "2.5s", "100ns", to nanoseconds; 1 ns to a day. */
 int vml_parse_duration(const char *s, uint64_t *ret_ns);
+/* A whole number with K, M, G or T of 1024, or none, to bytes. */
+int vml_parse_bytes(const char *s, uint64_t min, uint64_t max, uint64_t *ret_bytes);
+/* A decimal number, which may have a % behind it. */
+int vml_parse_percent(const char *s, double min, double max, double *ret);
 /* "12,34,56"; the caller frees *@ret_pids. -ENOMEM */
 int vml_parse_pids(const char *s, uint32_t **ret_pids, size_t *ret_n);
+
+/*
+ * A time of --since and --until (src/base/when.c), in ns of CLOCK_REALTIME:
+ *	2026-03-01T02:00:00Z, ...+01:00	RFC 3339, with a fraction
+ *	-10m				s, m, h, d ago
+ *	@1772330400			seconds since 1970, with a fraction
+ *	02:00, 02:00:30			local time (TZ): the latest that is past
+ * -EINVAL, -ERANGE, and in @error what is wrong; also that an hour was twice, with both
+ * offsets to choose from.  What was skipped when clocks went forward is that of the day before.
+ */
+#define VML_WHEN_ERROR 256
+int vml_parse_when(const char *s, uint64_t now_ns, uint64_t *ret_ns, char error[VML_WHEN_ERROR]);
+
+/* ---- texts of /proc (src/base/proc.c) */
+
+/* When it started, in ticks of sysconf(_SC_CLK_TCK) since boot: field 22 of the text of /proc/PID/stat. -EINVAL */
+int vml_proc_start_ticks(const char *stat, uint64_t *ret_ticks);
 
 /* ---- clocks (src/base/clock.c), nanoseconds */
 
 uint64_t vml_now_mono(void);
 uint64_t vml_now_boot(void);
 uint64_t vml_now_real(void);
+/*
+ * When what was due at @due_ns of CLOCK_MONOTONIC is due again: on the beat of the
+ * clock, whatever it took; beats that were missed are left out.
+ */
+uint64_t vml_next_beat(uint64_t due_ns, uint64_t interval_ns);
 
 #endif

@@ -59,8 +59,21 @@ struct vml_cap {
 struct vml_caps {
 	char backend[16]; /* "tracepoint"; "none" when nothing could be loaded */
 	char detail[16]; /* "default", "exact" */
+	bool own_pids; /* this process is in a PID namespace of its own, and rows have the host's PIDs */
+	/*
+	 * What vmalockd would keep of the capabilities of the system, found by a snapshot without them (doctor):
+	 * "none", "cap_bpf cap_perfmon"; "": not tried
+	 */
+	char kept[64];
 	struct vml_cap cap[VML_NCAPS];
 };
+
+/* The stable key of a capability, by which files and programs know it; never NULL for id < VML_NCAPS (src/model/caps.c) */
+const char *vml_cap_name(enum vml_cap_id id);
+
+/* With all its texts, in @a (src/model/copy.c). NULL: out of memory. */
+struct vml_arena;
+const struct vml_caps *vml_caps_copy(struct vml_arena *a, const struct vml_caps *caps);
 
 static inline bool vml_caps_has(const struct vml_caps *c, enum vml_cap_id id)
 {

@@ -13,6 +13,25 @@
 #include "vmalock/snapshot.h"
 
 struct vml_caps;
+struct vml_comparison;
+struct vml_moved;
+
+/* What lies between intervals, befell the file, or was seen at one moment. */
+struct vml_note {
+	uint64_t real_ns; /* UTC */
+	const char *kind; /* "gap", "reboot", "stall", ... */
+	const char *text; /* clean; "" */
+};
+
+/* Which time a delta is the sum of. */
+struct vml_period {
+	const char *file; /* clean; NULL: seen live */
+	uint64_t from_ns, until_ns; /* UTC: when the first interval began and the last one ended */
+	size_t intervals;
+	const struct vml_note *note; /* in the order of time */
+	size_t nnotes;
+	bool utc; /* say times in UTC, else in local time */
+};
 
 /* What a user asked to see. */
 struct vml_view {
@@ -20,7 +39,12 @@ struct vml_view {
 	const char *sort; /* column key; NULL: fallbacks, then faults */
 	bool invert;
 	uint32_t limit; /* rows a scope; 0: all, also unchanged ones */
-	bool utf8; /* the stream takes UTF-8 */
+	bool utf8; /* the stream takes UTF-8; else the table has '?' for each character that is not ASCII */
+	/*
+	 * The table is of the past: its head has these times, and what lies between, instead of
+	 * "now".  NULL: of an interval that has just ended.
+	 */
+	const struct vml_period *period;
 };
 
 /*
@@ -30,7 +54,13 @@ struct vml_view {
  */
 void vml_verdict(const struct vml_snapshot *delta, char *buf, size_t n);
 
-/* The same in one word, for colours. */
+/*
+ * "stalled now: 17 threads wait for java (2345), 3.2 s; ...": the stall of @delta that goes on
+ * the longest, cut to @n; returns the length.  There is one.  (src/sinks/stall.c)
+ */
+size_t vml_stall_text(const struct vml_snapshot *delta, char *buf, size_t n);
+
+/* The verdict in one word, for colours. */
 enum vml_health {
 	VML_QUIET, /* nothing happened */
 	VML_HEALTHY,
@@ -49,6 +79,9 @@ enum vml_summary {
 };
 /* Returns @buf. */
 char *vml_summary(const struct vml_snapshot *delta, enum vml_summary line, char *buf, size_t n);
+
+/* vml_verdict() of a time in the past: of what was seen at its end alone, as stalls, it says nothing. */
+void vml_verdict_past(const struct vml_snapshot *delta, char *buf, size_t n);
 
 /* Why a table of @scope has no rows: one sentence. Returns @buf. */
 char *vml_empty_text(const struct vml_snapshot *delta, enum vml_scope scope, char *buf, size_t n);
@@ -78,8 +111,11 @@ int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view
 /* One JSON object and a newline (src/sinks/json.c, jansson); keys: design, section 9. */
 int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view);
 
-/* The JSON Schema (draft 2020-12) of that object, made from the same tables. */
+/* The JSON Schema (draft 2020-12) of that object, made from the same tables (src/sinks/schema.c). -ENOMEM, -EIO */
 int vml_json_schema_write(FILE *out);
+/* The same of vml_diff_json_write() and vml_diagnosis_json_write(). */
+int vml_diff_schema_write(FILE *out);
+int vml_diagnosis_schema_write(FILE *out);
 
 /*
  * One line of folded stacks, as flame graph tools read them (src/sinks/folded.c):
@@ -98,8 +134,57 @@ int vml_folded_write(FILE *out, const char *comm, const struct vml_frame *user, 
 /* The stacks of a delta in these lines, with what each is charged with in nanoseconds. */
 int vml_folded_stacks_write(FILE *out, const struct vml_snapshot *delta);
 
+/* One of the two that were compared. */
+struct vml_diff_side {
+	const char *name; /* of the file; clean */
+	const struct vml_snapshot *sum; /* the delta over all its intervals; NULL: there are none, and all is 0 */
+	size_t intervals;
+	uint64_t from_ns, until_ns; /* UTC */
+};
+struct vml_diff {
+	struct vml_diff_side side[2]; /* A, B */
+	const struct vml_comparison *comparison;
+	const struct vml_moved *moved; /* vml_explain() */
+	size_t nmoved;
+	bool utc; /* text and page: say times in UTC, else in local time */
+};
+/*
+ * Verdict, numbers and what moved (src/sinks/diff.c): text for people, one JSON
+ * object, whose keys are in docs/diff.md, or a page as vml_html_report_write() makes (html_diff.c).
+ */
+int vml_diff_write(FILE *out, const struct vml_diff *d, bool utf8);
+int vml_diff_json_write(FILE *out, const struct vml_diff *d);
+int vml_diff_html_write(FILE *out, const struct vml_diff *d);
+
+/*
+ * The findings of vml_diagnose(), worst first: text for people, JSON for programs
+ * (one object and a newline; keys: docs/diagnose.md).  (src/sinks/diagnose.c)
+ */
+struct vml_diagnosis;
+int vml_diagnosis_write(FILE *out, const struct vml_snapshot *delta, const struct vml_diagnosis *d, bool utf8);
+int vml_diagnosis_json_write(FILE *out, const struct vml_snapshot *delta, const struct vml_diagnosis *d);
+/* The table of rules for docs/diagnose.md. -EIO */
+int vml_rules_write(FILE *out);
+
+/*
+ * A report as one HTML page, which needs nothing but itself and no script
+ * (src/sinks/html_report.c); docs/report.md says what is on it.
+ */
+struct vml_series;
+struct vml_html_report {
+	struct vml_snapshot *sum; /* over all intervals */
+	const struct vml_period *period;
+	const struct vml_series *series; /* has bins */
+	const struct vml_diagnosis *diagnosis; /* of sum */
+};
+int vml_html_report_write(FILE *out, const struct vml_html_report *r);
+
 /* What doctor says: text for people, JSON for programs (src/sinks/doctor.c). */
 int vml_doctor_write(FILE *out, const struct vml_caps *caps, bool utf8);
 int vml_doctor_json_write(FILE *out, const struct vml_caps *caps);
+/* What doctor --cost says (src/sinks/cost.c). */
+struct vml_cost;
+int vml_cost_write(FILE *out, const struct vml_cost *cost);
+int vml_cost_json_write(FILE *out, const struct vml_cost *cost);
 
 #endif

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmalock/base.h"
+
 struct vml_arena;
 struct vml_caps;
 
@@ -185,6 +187,7 @@ struct vml_row {
 	uint32_t uid; /* UINT32_MAX: unknown */
 	uint32_t ns_pid; /* pid in its own namespace; = pid when the same or unknown */
 	uint32_t threads; /* processes only; 0: unknown */
+	uint32_t mappings; /* of the address space: its VMAs; processes only; 0: unknown */
 	bool exited; /* gone: this is its last snapshot */
 	struct vml_area area; /* VMAs only */
 	/* blockers only; NULL in other scopes */
@@ -229,6 +232,13 @@ char *vml_frame_text(const struct vml_frame *f, char *buf, size_t n);
 struct vml_host {
 	const char *name, *boot_id, *machine, *kernel;
 	uint32_t cpus, page_size;
+	uint32_t max_mappings; /* of a process (vm.max_map_count); 0: unknown */
+};
+
+/* What the kernel itself counts, of the whole host and everybody's lookups (VML_CAP_VMSTAT). */
+struct vml_kernel_counts {
+	bool known; /* the four are in /proc/vmstat */
+	uint64_t success, abort, retry, miss; /* vma_lock_success .. */
 };
 
 struct vml_loss {
@@ -259,6 +269,9 @@ struct vml_stall {
 	const char *state; /* "running", "runnable", "sleeping", "blocked" */
 	uint64_t hold_ns; /* so far */
 	uint32_t waiters; /* threads that wait for this lock for as long, with this one */
+	uint32_t writers; /* of them: to write */
+	uint64_t other_ns; /* the longest of those who want it in the other mode than this one; 0: there is none */
+	bool unsplit; /* writers and other_ns are not known: of a recording that does not have them */
 };
 
 /* Blame by code: holds during which somebody waited for longer than the threshold (vml_live_options). */
@@ -276,15 +289,68 @@ struct vml_self {
 	uint64_t ledger_error_ns; /* gauge: waits less what was charged, over all ledgers; not 0 is a bug */
 	uint64_t maps_read; /* times /proc/PID/maps of a process was read, for user stacks */
 	uint64_t bpf_runs; /* events the programs handled */
+	/*
+	 * CPU time of the programs on faults and on mmap_lock: runs x calibrated cost.  Those on
+	 * slow paths of a fault (fentry, kprobe) are not in it.  Estimated; known: bpf_cost_known
+	 */
+	uint64_t bpf_cost_ns;
+	uint64_t bpf_hot_ns; /* of it: the hooks on every fault */
+	uint64_t bpf_full_ns; /* what they would have cost, attached all the time */
+	uint64_t bpf_calibrations; /* times it was measured what a run costs */
 	uint64_t cpu_ns; /* user and system time of this process */
 	uint64_t rss_bytes; /* gauge */
-	uint64_t map_bytes; /* gauge: memory of all maps */
+	uint64_t map_bytes; /* gauge: memory of all maps, the sum of vml_snapshot.map; 0: not known */
+	uint64_t map_limit_bytes; /* gauge: --memory; 0: not known (the first recordings) */
+	uint64_t evicted_rows; /* of areas and blockers, to make room within it */
+	bool evicted_known; /* not in the first recordings */
+	bool bpf_cost_known;
 	bool from_bpf; /* foreign_mmap_locks, ledger_error_ns, bpf_runs and map_bytes are known */
+};
+
+/*
+ * How long the hooks on every fault were attached (guard.h).  While they are not:
+ *
+ *	exact		waits, holds, failures and blame of mmap_lock; VML_FAULTS, which are the
+ *			tasks' own counts then: as getrusage(2) has them, with those that
+ *			get_user_pages() made, without those that ended in a signal
+ *	extrapolated	all other counts of faults, by process, thread, area and reason: the
+ *			faults of a process that were not seen are divided as those that were
+ *			seen of it, in samples of 128 or more, each of which stands for two
+ *			seconds after it.  hits + fallbacks = faults holds.  Their reasons are
+ *			VML_INFERRED.
+ *	held		a process without such a sample: those of its faults that were not seen
+ *			are counted nowhere, and appear when it has one: late, once
+ *	borrowed	what is held when the process ends, or the hooks are back for good, is
+ *			divided as what was seen of it (16 or more), or else of the host
+ *	not seen	histograms and waits of areas: those of the time attached
+ *
+ * In an interval with `unknown` faults nothing was seen to extrapolate from (VML_DUTY_OFF):
+ * a delta does not have outcomes, reasons and counts of areas.
+ */
+struct vml_duty {
+	uint32_t step; /* gauge: enum vml_duty_step */
+	uint64_t attached_ns, of_ns; /* attached for so long, of so long; both 0: all the time, no guard */
+	uint64_t extrapolated; /* faults that were not seen, but given an outcome */
+	uint64_t borrowed; /* of them: as the host has them, nothing was known of their process */
+	uint64_t held; /* gauge: faults that were not seen and are not counted yet */
+	uint64_t unknown; /* faults that were not seen, and were not */
+};
+
+/* Runs of a program, as it counts them. */
+struct vml_program {
+	const char *name; /* "tp_page_fault_user" */
+	uint64_t runs;
+};
+
+/* Memory of a BPF map. */
+struct vml_map {
+	const char *name; /* "vmas" */
+	uint64_t bytes;
 };
 
 struct vml_snapshot {
 	struct vml_arena *arena;
-	uint64_t boot_ns; /* CLOCK_BOOTTIME when it was taken */
+	uint64_t boot_ns; /* CLOCK_BOOTTIME when taking it began: all that was over by then is in it */
 	uint64_t real_ns; /* CLOCK_REALTIME then */
 	uint64_t interval_ns; /* 0: a snapshot; else a delta over that long */
 	struct vml_host host;
@@ -305,13 +371,22 @@ struct vml_snapshot {
 	size_t nstall;
 	struct vml_stack *stack; /* sorted by id and key; NULL: none are taken */
 	size_t nstack;
+	struct vml_kernel_counts kernel;
+	struct vml_duty duty;
+	struct vml_program *program; /* sorted by name; NULL: not known */
+	size_t nprogram;
+	const struct vml_map *map; /* of a snapshot, not of a delta; NULL: not known */
+	size_t nmap;
 	struct vml_self self;
 };
 
+/* Share of the time that the hooks on every fault were attached: exactly 1 when always. */
+double vml_duty_ratio(const struct vml_snapshot *s);
+
 /*
  * True when nothing of @s (a delta: of its interval) was skipped by a program
- * that outcomes and reasons come from.  While it is false, VML_EXACT must be
- * shown as inferred.
+ * that outcomes and reasons come from, and nothing was extrapolated.  While it is
+ * false, VML_EXACT must be shown as inferred.
  */
 bool vml_snapshot_exact(const struct vml_snapshot *s);
 /*
@@ -328,7 +403,7 @@ uint32_t vml_reasons_fold(const struct vml_tally *t, bool exact, struct vml_cell
  */
 void vml_total_wait(struct vml_snapshot *s);
 
-/* An empty snapshot with an arena of its own; NULL when out of memory. */
+/* An empty snapshot with an arena of its own; NULL when out of memory. (src/model/snapshot.c) */
 struct vml_snapshot *vml_snapshot_new(void);
 void vml_snapshot_free(struct vml_snapshot *s);
 
@@ -348,9 +423,81 @@ const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_i
  * -ENOMEM; -EINVAL when @cur is not later, or rows are not sorted and unique.
  */
 int vml_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret);
+/*
+ * The same in parts, for who knows which rows changed: first all but the rows, then row by
+ * row.  @ret, which is to be a row of @d, has copies; of a row that is new, @prev is all 0.
+ */
+int vml_delta_rest(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret);
+int vml_delta_row(struct vml_snapshot *d, enum vml_scope scope, const struct vml_row *prev, const struct vml_row *cur,
+		  struct vml_row *ret);
+
+/*
+ * Adds the rows and stacks of an earlier snapshot of the same source that @s does not have any
+ * more, so that @before can be left out: then a delta from one before it to @s has all that
+ * happened.  src/model/carry.c.  -ENOMEM: @s is good for nothing but to be freed.
+ */
+int vml_carry(struct vml_snapshot *s, const struct vml_snapshot *before);
 
 /* True when anything of the row changed (of a delta). */
 bool vml_row_changed(const struct vml_row *r);
+
+/*
+ * What is kept of a delta (src/model/keep.c).  Rows that did not change are not, but
+ * for processes that others refer to: whose lock is waited for, who held it, whose a stack is.
+ */
+/* For each row of a process in @delta, whether others refer to it; free() it. NULL: out of memory. */
+bool *vml_processes_needed(const struct vml_snapshot *delta);
+/* A copy that outlives @delta, as small as it can be. -ENOMEM */
+int vml_delta_keep(const struct vml_snapshot *delta, struct vml_snapshot **ret);
+/* A copy of a snapshot or delta without rows. -ENOMEM */
+int vml_snapshot_rest(const struct vml_snapshot *s, struct vml_snapshot **ret);
+
+/* ---- the same delta without names (src/model/redact.c) */
+
+/*
+ * Replaces in place what tells who and where it was: names of processes and threads by
+ * comm-1, comm-2, .., names in cgroup paths by cgroup-1, .., files of areas and of user frames
+ * by file-1, .., functions of programs (those of JIT code have paths in them) by function-1, ..,
+ * the host by host-1 and its boot by boot-1; build ids go.  The same name is the same
+ * placeholder in all deltas of one redaction, so rows can be told apart and joined.
+ * What stays: pids, uids, addresses, devices and inodes; functions and modules of the
+ * kernel, what holders did; "(untracked)" and "(rest)".
+ */
+struct vml_redaction;
+struct vml_redaction *vml_redaction_new(void); /* NULL when out of memory */
+void vml_redaction_free(struct vml_redaction *r); /* NULL is fine */
+/* -ENOMEM; @delta is then in part as it was. */
+int vml_redact(struct vml_redaction *r, struct vml_snapshot *delta);
+/* Its boot is a placeholder, so its names are, and mean nothing beside those of another redaction. */
+bool vml_is_redacted(const struct vml_snapshot *s);
+/* The placeholder of a cgroup path or a file; lives as long as @r. NULL when out of memory. */
+const char *vml_redact_cgroup(struct vml_redaction *r, const char *path);
+const char *vml_redact_file(struct vml_redaction *r, const char *path);
+
+/* ---- sums of deltas (src/model/sum.c) */
+
+/*
+ * Deltas of one host one after the other, in the order of time, as one delta over
+ * all of them: counts add up, gauges and names are those of the last.  Rows and
+ * stacks of any of them are there; one that a later delta leaves out did not
+ * change in it.  For snapshots a, b, c of one source, delta(a, b) + delta(b, c) is
+ * delta(a, c), and has what ended before c besides.
+ *
+ * interval_ns is the time observed: gaps between the deltas are left out.  A metric
+ * is known where all of them know it.  The maximum of a histogram is exact where the
+ * deltas adjoin and have it, else 0 (not known) where that cannot be told.
+ */
+struct vml_sum;
+struct vml_sum *vml_sum_new(void); /* NULL when out of memory */
+void vml_sum_free(struct vml_sum *s); /* NULL is fine */
+/* -EINVAL: no delta; -ENOMEM: nothing can be done with @s but to free it. */
+int vml_sum_add(struct vml_sum *s, const struct vml_snapshot *delta);
+/* Frees @s in every case. -ENODATA: nothing was added; -ENOMEM */
+int vml_sum_end(struct vml_sum *s, struct vml_snapshot **ret);
+/* The sum of two. */
+int vml_merge(const struct vml_snapshot *first, const struct vml_snapshot *then, struct vml_snapshot **ret);
+/* Adds the counts of @x to those of another row of the same interval, which are in @a. -ENOMEM */
+int vml_row_add(struct vml_arena *a, struct vml_row *sum, const struct vml_row *x);
 
 struct vml_filter {
 	const uint32_t *pids; /* any of these, on the host or in their namespace */
@@ -365,6 +512,14 @@ struct vml_filter {
  * filter changes nothing.  -ENOMEM
  */
 int vml_select(struct vml_snapshot *s, const struct vml_filter *f);
+/*
+ * From the command line (src/model/filter_options.c): "12,34", which takes the place of the pids before; a path,
+ * which is not copied.  -EINVAL, and in @error one line as of vml_live_set_backend(); -ENOMEM
+ */
+int vml_filter_set_pids(struct vml_filter *f, const char *arg, char error[VML_ERROR_MAX]);
+int vml_filter_set_cgroup(struct vml_filter *f, const char *arg, char error[VML_ERROR_MAX]);
+/* What vml_filter_set_pids() made. */
+void vml_filter_free(struct vml_filter *f);
 
 /* ---- who held up whom, by cgroup (src/model/cgroup.c) */
 

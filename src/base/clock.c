@@ -26,3 +26,10 @@ uint64_t vml_now_real(void)
 {
 	return now(CLOCK_REALTIME);
 }
+
+uint64_t vml_next_beat(uint64_t due_ns, uint64_t interval_ns)
+{
+	uint64_t now = vml_now_mono(), next = due_ns + interval_ns;
+
+	return next > now ? next : now + interval_ns - (now - due_ns) % interval_ns;
+}

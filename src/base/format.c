@@ -197,3 +197,23 @@ char *vml_fmt_time(char *buf, size_t n, uint64_t real_ns)
 	snprintf(buf, n, "%s.%09uZ", date, (unsigned int)(real_ns % 1000000000U));
 	return buf;
 }
+
+char *vml_fmt_clock(char *buf, size_t n, uint64_t real_ns, bool utc)
+{
+	time_t seconds = (time_t)(real_ns / 1000000000U);
+	char text[40];
+	struct tm tm;
+	size_t len;
+
+	if (utc)
+		gmtime_r(&seconds, &tm);
+	else
+		localtime_r(&seconds, &tm);
+	len = strftime(text, sizeof(text), utc ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%dT%H:%M:%S%z", &tm);
+	/* "+0100" to "+01:00" */
+	if (utc || len < 2)
+		snprintf(buf, n, "%s", text);
+	else
+		snprintf(buf, n, "%.*s:%s", (int)(len - 2), text, text + len - 2);
+	return buf;
+}

@@ -46,6 +46,16 @@ int vml_parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret_v)
 	return 0;
 }
 
+int vml_parse_u64(const char *s, uint64_t *ret_v)
+{
+	uint64_t v;
+
+	if (!take_digits(&s, &v) || *s)
+		return -EINVAL;
+	*ret_v = v;
+	return 0;
+}
+
 /* The digits of a fraction of a second as nanoseconds; finer ones are dropped. */
 static const char *take_fraction(const char *s, uint64_t *ret_ns)
 {
@@ -55,6 +65,24 @@ static const char *take_fraction(const char *s, uint64_t *ret_ns)
 	for (; is_digit(*s); s++, unit /= 10)
 		*ret_ns += (uint64_t)(*s - '0') * unit;
 	return s;
+}
+
+int vml_parse_percent(const char *s, double min, double max, double *ret)
+{
+	uint64_t whole, billionths = 0;
+	double v;
+
+	if (!take_digits(&s, &whole))
+		return -EINVAL;
+	if (*s == '.' && is_digit(s[1]))
+		s = take_fraction(s + 1, &billionths);
+	if (*s && strcmp(s, "%"))
+		return -EINVAL;
+	v = (double)whole + (double)billionths / SECOND;
+	if (v < min || v > max)
+		return -ERANGE;
+	*ret = v;
+	return 0;
 }
 
 int vml_parse_seconds(const char *s, uint64_t *ret_ns)
@@ -106,6 +134,25 @@ int vml_parse_duration(const char *s, uint64_t *ret_ns)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+int vml_parse_bytes(const char *s, uint64_t min, uint64_t max, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	uint64_t v;
+
+	if (!take_digits(&s, &v))
+		return -EINVAL;
+	unit = *s ? strchr(units, *s) : NULL;
+	if (*s && (!unit || s[1]))
+		return -EINVAL;
+	if (unit && __builtin_mul_overflow(v, 1ULL << (10 * (unit - units + 1)), &v))
+		return -ERANGE;
+	if (v < min || v > max)
+		return -ERANGE;
+	*ret_bytes = v;
+	return 0;
 }
 
 int vml_parse_pids(const char *s, uint32_t **ret_pids, size_t *ret_n)

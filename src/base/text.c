@@ -132,6 +132,78 @@ size_t vml_text_clean(char *dst, size_t n, const char *src, size_t len)
 	return used;
 }
 
+bool vml_text_is_clean(const char *s)
+{
+	uint32_t c = 0;
+	size_t n;
+
+	for (; *s; s += n) {
+		/* no look-ahead: decode() stops at the first byte that cannot follow, as NUL cannot */
+		n = decode((const unsigned char *)s, 4, &c);
+		if (!n || !is_safe(c))
+			return false;
+	}
+	return true;
+}
+
+int vml_text_vprintf(char *dst, size_t n, const char *fmt, va_list ap)
+{
+	int len = vsnprintf(dst, n, fmt, ap);
+	size_t last;
+	uint32_t c;
+
+	if (len < 0 || (size_t)len < n || n < 2)
+		return len;
+	/* of the last character there may be only a part */
+	for (last = n - 2; last && ((unsigned char)dst[last] & 0xc0) == 0x80; last--)
+		;
+	if (!decode((const unsigned char *)dst + last, n - 1 - last, &c))
+		dst[last] = 0;
+	return len;
+}
+
+int vml_text_printf(char *dst, size_t n, const char *fmt, ...)
+{
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vml_text_vprintf(dst, n, fmt, ap);
+	va_end(ap);
+	return len;
+}
+
+size_t vml_text_cut(const char *text, size_t n)
+{
+	while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+size_t vml_text_copy(char *dst, size_t n, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= n)
+		len = vml_text_cut(text, n - 1);
+	memcpy(dst, text, len);
+	dst[len] = '\0';
+	return len;
+}
+
+bool vml_text_word(const char **text, char *word, size_t n)
+{
+	size_t len = strcspn(*text, " "), keep = len < n ? len : vml_text_cut(*text, n - 1);
+
+	if (!**text)
+		return false;
+	memcpy(word, *text, keep);
+	word[keep] = '\0';
+	*text += len;
+	*text += strspn(*text, " ");
+	return true;
+}
+
 /*
  * One character of a string that ends in NUL: its bytes, and the columns it
  * takes.  What wcwidth() does not know (no UTF-8 locale, newer Unicode) takes one;
@@ -143,6 +215,11 @@ static size_t next_char(const char *s, int *ret_width, bool *ret_shown)
 	size_t n;
 	int w;
 
+	if (*s >= ' ' && *s < 0x7f) { /* nearly all of them */
+		*ret_width = 1;
+		*ret_shown = true;
+		return 1;
+	}
 	/* no look-ahead: decode() stops at the first byte that cannot follow, as NUL cannot */
 	n = decode((const unsigned char *)s, 4, &c);
 	*ret_shown = n && is_safe(c);

@@ -14,7 +14,7 @@
 struct reader {
 	struct tables *t;
 	uint32_t pass;
-	int fd;
+	struct vmalock_bpf *skel;
 };
 
 static struct vml_image image(const struct vml_proc_key *k)
@@ -170,7 +170,7 @@ static int read_ledger(void *arg, const void *key, const void *value)
 		return -ENOMEM;
 	/* the process is gone, and nobody saw the end of its memory: what it came to is kept by the row */
 	if (e->reported && !m->ledger.waiting && !m->ledger.holding && m->ledger.now + LOST_NS < vml_now_mono())
-		bpf_map_delete_elem(r->fd, key);
+		row_remove(r->skel, r->skel->maps.ledgers, key);
 	else
 		e->ledgers++;
 	e->reading->base[BASE_BLAMED] += vml_ledger_blamed(&m->ledger);
@@ -183,9 +183,10 @@ static int read_ledger(void *arg, const void *key, const void *value)
 
 int blame_read_ledgers(struct tables *t, const struct session *s)
 {
-	struct reader r = { .t = t, .fd = bpf_map__fd(s->skel->maps.ledgers) };
+	struct reader r = { .t = t, .skel = s->skel };
 
-	return map_each_locked(r.fd, sizeof(__u64), sizeof(struct vml_mm), read_ledger, &r);
+	return map_each_locked(bpf_map__fd(s->skel->maps.ledgers), sizeof(__u64), sizeof(struct vml_mm), read_ledger,
+			       &r);
 }
 
 /* ---- stalls */
@@ -229,6 +230,7 @@ static int fill_stall(struct vml_arena *a, const struct tables *t, const struct 
 		.wait_ns = g->now.wait_ns,
 		.target = image(&g->now.wait_target),
 		.waiters = 1,
+		.writers = g->now.wait_write,
 		.holder_comm = "",
 		.context = "",
 		.state = "",
@@ -246,6 +248,15 @@ static int fill_stall(struct vml_arena *a, const struct tables *t, const struct 
 	return x->comm && x->context ? 0 : -ENOMEM;
 }
 
+/* One more, who does not wait longer than those before. */
+static void add_waiter(struct vml_stall *x, const struct vml_now *now)
+{
+	x->waiters++;
+	x->writers += now->wait_write;
+	if (now->wait_write != x->write && !x->other_ns)
+		x->other_ns = now->wait_ns;
+}
+
 static int longer_first(const void *a, const void *b)
 {
 	const struct goes_on *x = a, *y = b;
@@ -261,7 +272,8 @@ int blame_fill_stalls(struct vml_snapshot *s, const struct tables *t)
 	s->stall = vml_arena_alloc(s->arena, t->ngoes_on * sizeof(*s->stall));
 	if (!s->stall)
 		return -ENOMEM;
-	qsort(t->goes_on, t->ngoes_on, sizeof(*t->goes_on), longer_first);
+	if (t->ngoes_on)
+		qsort(t->goes_on, t->ngoes_on, sizeof(*t->goes_on), longer_first);
 	for (size_t i = 0; i < t->ngoes_on && !err; i++) {
 		const struct goes_on *g = &t->goes_on[i];
 		const struct vml_image target = image(&g->now.wait_target);
@@ -275,7 +287,7 @@ int blame_fill_stalls(struct vml_snapshot *s, const struct tables *t)
 				break;
 		}
 		if (k < s->nstall)
-			s->stall[k].waiters++;
+			add_waiter(&s->stall[k], &g->now);
 		else
 			err = fill_stall(s->arena, t, g, &s->stall[s->nstall++]);
 	}

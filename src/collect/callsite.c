@@ -10,7 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "collect.h"
-#include "probe_hooks.skel.h"
+#include "probe_text.skel.h"
 
 /*
  * Runs one program of the skeleton, which reads @n bytes for @addr.  By BPF, since
@@ -20,7 +20,7 @@ static int read_kernel(const char *program, uint64_t addr, uint64_t bucket, void
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = CAPS_BTF_PATH);
 	LIBBPF_OPTS(bpf_test_run_opts, run);
-	struct probe_hooks *skel = probe_hooks__open_opts(&opts);
+	struct probe_text *skel = probe_text__open_opts(&opts);
 	struct bpf_program *p, *mine = NULL;
 	int err;
 
@@ -31,7 +31,7 @@ static int read_kernel(const char *program, uint64_t addr, uint64_t bucket, void
 			mine = p;
 		bpf_program__set_autoload(p, p == mine);
 	}
-	err = probe_hooks__load(skel);
+	err = probe_text__load(skel);
 	if (!err) {
 		skel->bss->text_addr = addr;
 		skel->bss->kprobe_bucket = bucket;
@@ -41,7 +41,7 @@ static int read_kernel(const char *program, uint64_t addr, uint64_t bucket, void
 		err = (int)run.retval;
 	if (!err)
 		memcpy(buf, skel->bss->text, n);
-	probe_hooks__destroy(skel);
+	probe_text__destroy(skel);
 	return err;
 }
 
@@ -102,7 +102,7 @@ static bool calls(const uint8_t *p, size_t left, uint64_t pc, uint64_t callee)
 int callsite_find(const char *function, const char *callee, uint64_t *ret_offset)
 {
 	uint64_t start, end, target, unused;
-	uint8_t text[sizeof(((struct probe_hooks__bss *)NULL)->text)];
+	uint8_t text[sizeof(((struct probe_text__bss *)NULL)->text)];
 	size_t found = 0;
 	int err;
 

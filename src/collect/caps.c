@@ -14,80 +14,76 @@
 #include "probe_hooks.skel.h"
 #include "vmalock/base.h"
 
-#define TEXT(n, w, l, g)                                          \
-	{                                                         \
-		.name = (n), .what = (w), .lost = (l), .get = (g) \
+#define TEXT(w, l, g)                                \
+	{                                            \
+		.what = (w), .lost = (l), .get = (g) \
 	}
 
 static const struct vml_cap texts[VML_NCAPS] = {
-	[VML_CAP_BPF] =
-		TEXT("bpf", "loading BPF programs", "everything", "run as root, or with CAP_BPF and CAP_PERFMON"),
-	[VML_CAP_BTF] = TEXT("btf", "type information of the kernel", "everything",
+	[VML_CAP_BPF] = TEXT("loading BPF programs", "everything", "run as root, or with CAP_BPF and CAP_PERFMON"),
+	[VML_CAP_BTF] = TEXT("type information of the kernel", "everything",
 			     "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE"),
-	[VML_CAP_PER_VMA_LOCK] =
-		TEXT("per_vma_lock", "per-VMA locks in the kernel", "hits and fallbacks: every fault takes mmap_lock",
-		     "Linux 6.4 or later with CONFIG_PER_VMA_LOCK"),
-	[VML_CAP_FAULTS_USER] =
-		TEXT("faults_user", "tracepoint page_fault_user", "faults, hits, fallbacks and their VMAs",
-		     "x86-64; other machines have no fault tracepoint"),
-	[VML_CAP_FAULTS_KERNEL] =
-		TEXT("faults_kernel", "tracepoint page_fault_kernel", "kernel-mode faults and bypasses",
-		     "x86-64; other machines have no fault tracepoint"),
-	[VML_CAP_MMAP_LOCK] = TEXT("mmap_lock", "tracepoints mmap_lock:*", "waits, holds, fallbacks",
+	[VML_CAP_PER_VMA_LOCK] = TEXT("per-VMA locks in the kernel", "hits and fallbacks: every fault takes mmap_lock",
+				      "Linux 6.4 or later with CONFIG_PER_VMA_LOCK"),
+	[VML_CAP_FAULTS_USER] = TEXT("tracepoint page_fault_user", "faults, hits, fallbacks and their VMAs",
+				     "x86-64; other machines have no fault tracepoint"),
+	[VML_CAP_FAULTS_KERNEL] = TEXT("tracepoint page_fault_kernel", "kernel-mode faults and bypasses",
+				       "x86-64; other machines have no fault tracepoint"),
+	[VML_CAP_MMAP_LOCK] = TEXT("tracepoints mmap_lock:*", "waits, holds, fallbacks",
 				   "Linux 6.1 or later with CONFIG_TRACEPOINTS"),
-	[VML_CAP_TASK_ITERATOR] = TEXT("task_iterator", "reading all threads in one pass", "everything",
-				       "Linux 6.1 or later with CONFIG_BPF_SYSCALL"),
-	[VML_CAP_EXIT] = TEXT("exit", "tracepoint sched_process_free",
+	[VML_CAP_TASK_ITERATOR] =
+		TEXT("reading all threads in one pass", "everything", "Linux 6.1 or later with CONFIG_BPF_SYSCALL"),
+	[VML_CAP_EXIT] = TEXT("tracepoint sched_process_free",
 			      "what a thread counted between the last interval and its end", "CONFIG_TRACEPOINTS"),
-	[VML_CAP_EXEC] = TEXT("exec", "tracepoint sched_process_exec",
-			      "two programs run by one process are not kept apart", "CONFIG_TRACEPOINTS"),
-	[VML_CAP_FAULT_CONTEXT] =
-		TEXT("fault_context", "telling a fallback from a trylock under the VMA lock", "hits and fallbacks",
-		     "CONFIG_MEMCG_V1, or CONFIG_LRU_GEN and readable kallsyms"),
-	[VML_CAP_VMA_IDENTITY] = TEXT("vma_identity", "finding the VMA of a fault without a lock",
-				      "rows by VMA, reasons", "Linux 6.2 or later"),
-	[VML_CAP_CGROUP] = TEXT("cgroup", "cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS"),
-	[VML_CAP_FENTRY] = TEXT("fentry", "BPF trampolines",
-				"the fentry backend; the kprobe backend shows the same, with some loss",
-				"CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it"),
-	[VML_CAP_KPROBE] = TEXT("kprobe", "kprobes", "the kprobe backend: what fentry shows, where that is missing",
+	[VML_CAP_EXEC] = TEXT("tracepoint sched_process_exec", "two programs run by one process are not kept apart",
+			      "CONFIG_TRACEPOINTS"),
+	[VML_CAP_FAULT_CONTEXT] = TEXT("telling a fallback from a trylock under the VMA lock", "hits and fallbacks",
+				       "CONFIG_MEMCG_V1, or CONFIG_LRU_GEN and readable kallsyms"),
+	[VML_CAP_VMA_IDENTITY] =
+		TEXT("finding the VMA of a fault without a lock", "rows by VMA, reasons", "Linux 6.2 or later"),
+	[VML_CAP_CGROUP] = TEXT("cgroup of a process", "cgroup column and --cgroup", "CONFIG_CGROUPS"),
+	[VML_CAP_FENTRY] =
+		TEXT("BPF trampolines", "the fentry backend; the kprobe backend shows the same, with some loss",
+		     "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a host that allows it"),
+	[VML_CAP_KPROBE] = TEXT("kprobes", "the kprobe backend: what fentry shows, where that is missing",
 				"CONFIG_KPROBES; under lockdown=confidentiality also CONFIG_FPROBE"),
-	[VML_CAP_OUTCOME] = TEXT("outcome", "telling aborts from retries, exactly",
+	[VML_CAP_OUTCOME] = TEXT("telling aborts from retries, exactly",
 				 "aborts and retries apart; reasons are inferred", "the fentry or the kprobe backend"),
-	[VML_CAP_RETRY_REASON] = TEXT("retry_reason", "functions that give the VMA lock up",
-				      "reasons of retries are inferred", "the fentry or the kprobe backend"),
-	[VML_CAP_VMA_WRITE] = TEXT("vma_write", "write locks of VMAs that wait for readers",
+	[VML_CAP_RETRY_REASON] = TEXT("functions that give the VMA lock up", "reasons of retries are inferred",
+				      "the fentry or the kprobe backend"),
+	[VML_CAP_VMA_WRITE] = TEXT("write locks of VMAs that wait for readers",
 				   "how long writers wait for the readers of a VMA, and for how many",
 				   "the fentry or the kprobe backend"),
 	[VML_CAP_USERFAULTFD_TIME] =
-		TEXT("userfaultfd_time", "time inside handle_userfault", "how long userfaultfd monitors take to answer",
+		TEXT("time inside handle_userfault", "how long userfaultfd monitors take to answer",
 		     "the fentry or the kprobe backend, CONFIG_USERFAULTFD"),
-	[VML_CAP_PAGE_IO_TIME] = TEXT("page_io_time", "time inside filemap_fault and do_swap_page",
+	[VML_CAP_PAGE_IO_TIME] = TEXT("time inside filemap_fault and do_swap_page",
 				      "how long faults wait for pages to be read", "the fentry or the kprobe backend"),
-	[VML_CAP_LOOKUPS] = TEXT("lookups", "lookups of VMAs, by who makes them",
-				 "lookups that are made by others than page faults",
-				 "the fentry or the kprobe backend, with --detail exact"),
-	[VML_CAP_MISSES] = TEXT("misses", "lookups that begin again",
-				"misses; they are rare, and end as one of the other outcomes",
-				"--detail exact, kprobes, readable /proc/kallsyms, no lockdown=confidentiality"),
-	[VML_CAP_SERVE_TIME] =
-		TEXT("serve_time", "time from a fault to the end of its handler", "how long faults take, by outcome",
+	[VML_CAP_LOOKUPS] =
+		TEXT("lookups of VMAs, by who makes them", "lookups that are made by others than page faults",
 		     "the fentry or the kprobe backend, with --detail exact"),
-	[VML_CAP_RUN_DELAY] = TEXT("run_delay", "how long a thread waited for a CPU",
+	[VML_CAP_MISSES] =
+		TEXT("lookups that begin again", "misses; they are rare, and end as one of the other outcomes",
+		     "--detail exact, kprobes, readable /proc/kallsyms, no lockdown=confidentiality"),
+	[VML_CAP_SERVE_TIME] = TEXT("time from a fault to the end of its handler", "how long faults take, by outcome",
+				    "the fentry or the kprobe backend, with --detail exact"),
+	[VML_CAP_RUN_DELAY] = TEXT("how long a thread waited for a CPU",
 				   "holders and next owners without a CPU: that time counts as sleep and waking up",
 				   "CONFIG_SCHEDSTATS or CONFIG_TASK_DELAY_ACCT"),
-	[VML_CAP_NAMES] = TEXT("names", "reading strings of the kernel", "names of files and cgroups",
-			       "no lockdown=confidentiality"),
-	[VML_CAP_VMSTAT] = TEXT("vmstat", "the kernel's own vma_lock_* counters",
-				"nothing: they serve as a cross-check", "CONFIG_PER_VMA_LOCK_STATS"),
+	[VML_CAP_NAMES] =
+		TEXT("reading strings of the kernel", "names of files and cgroups", "no lockdown=confidentiality"),
+	[VML_CAP_VMSTAT] = TEXT("the kernel's own vma_lock_* counters", "nothing: they serve as a cross-check",
+				"CONFIG_PER_VMA_LOCK_STATS"),
 };
 
 void caps_init(struct vml_caps *c)
 {
-	*c = (struct vml_caps){ .backend = "none", .detail = "default" };
+	*c = (struct vml_caps){ .backend = "none", .detail = "default", .own_pids = !pids_are_hosts() };
 	memcpy(c->cap, texts, sizeof(texts));
-	for (size_t i = 0; i < VML_NCAPS; i++)
+	for (size_t i = 0; i < VML_NCAPS; i++) {
+		c->cap[i].name = vml_cap_name(i);
 		caps_set(c, i, VML_CAP_UNKNOWN, "not tried");
+	}
 }
 
 void caps_set(struct vml_caps *c, enum vml_cap_id id, enum vml_cap_state state, const char *how, ...)
@@ -266,9 +262,8 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 /* One program of the trial object, loaded; NULL: @ret_err says why. */
 static struct probe_hooks *load_trial(const char *name, struct bpf_program **ret, int *ret_err)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = CAPS_BTF_PATH);
 	libbpf_print_fn_t before = libbpf_set_print(quiet);
-	struct probe_hooks *skel = probe_hooks__open_opts(&opts);
+	struct probe_hooks *skel = probe_hooks__open();
 	struct bpf_program *p;
 
 	*ret_err = skel ? 0 : -errno;
@@ -323,9 +318,36 @@ static bool try_attach(struct vml_caps *c, enum vml_cap_id id, const char *name,
 	return !err;
 }
 
-void caps_try_fentry(struct vml_caps *c)
+/* By hand: for an object with a trampoline libbpf would read the types of the kernel once more. */
+void caps_try_fentry(struct vml_caps *c, const struct btf *btf)
 {
-	try_attach(c, VML_CAP_FENTRY, "probe_fentry", false);
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int id = btf ? btf__find_by_name_kind(btf, TRIED, BTF_KIND_FUNC)
+		     : libbpf_find_vmlinux_btf_id(TRIED, BPF_TRACE_FENTRY);
+	int fd = id, link, err;
+
+	if (id > 0) {
+		opts.attach_btf_id = id;
+		fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe_fentry", "GPL", nothing, VML_ARRAY_SIZE(nothing),
+				   &opts);
+	}
+	if (fd < 0) {
+		caps_set(c, VML_CAP_FENTRY, VML_CAP_NO, "loading a fentry program on " TRIED ": %s", strerror(-fd));
+		return;
+	}
+	link = bpf_raw_tracepoint_open(NULL, fd);
+	err = link < 0 ? -errno : 0;
+	if (link >= 0)
+		close(link);
+	close(fd);
+	if (err)
+		caps_set(c, VML_CAP_FENTRY, VML_CAP_NO, "attaching a fentry program to " TRIED ": %s", strerror(-err));
+	else
+		caps_set(c, VML_CAP_FENTRY, VML_CAP_YES, "a fentry program attached to " TRIED);
 }
 
 void caps_try_kprobe(struct vml_caps *c, bool *ret_multi)
@@ -368,6 +390,11 @@ static uint64_t effective_caps(void)
 			break;
 	fclose(f);
 	return caps;
+}
+
+bool caps_perfmon(void)
+{
+	return effective_caps() & (1ULL << CAP_SYS_ADMIN_BIT | 1ULL << CAP_PERFMON_BIT);
 }
 
 int caps_explain(int err, const char *what, char error[VML_ERROR_MAX])

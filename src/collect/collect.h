@@ -6,32 +6,34 @@
  *
  *	caps.c     what the host offers           session.c  choose a backend, load, detach
  *	hooks.c    every program: what it shows, and attaching it
+ *	perf.c     the one on an event of each CPU
  *	maps.c     reading maps and the iterator  table.c    rows that only grow
+ *	index.c    rows by identity
  *	callsite.c where a kernel function calls    kallsyms.c addresses of functions
  *	linkinfo.c what kprobes skipped
  *	identity.c names from what BPF saw        host.c     the host, and ourselves
- *	live.c     the source: one pass            missed.c  threads whose end was not seen
+ *	live.c     the source                      pass.c    one pass
+ *	memory.c   a budget for the maps           missed.c  threads whose end was not seen
  *	blame.c    ledgers, blockers, stalls       doing.c   what a holder does, in words
  *	stacks.c   stacks of holders
- *	fill.c     tables to snapshot                symbols*.c stacks as text (symbols.h)
- *
- * Why rows only grow: a pass reads the maps first and the threads afterwards,
- * and a thread that ends in between is in neither; so what is read is never
- * more than the truth, and a count that is lower than before means "not all of
- * it was seen this time".  table.c keeps the highest value, and what was missed
- * appears in a later pass.  After everything came to rest the counts are exact.
+ *	rows.c     tables to rows, and what changed in them
+ *	fill.c     the rest of a snapshot            symbols*.c stacks as text (symbols.h)
+ *	duty.c     hooks on every fault come and go  unseen.c   faults without them
+ *	cost.c     what the programs cost
  */
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "vmalock/abi.h"
 #include "vmalock/caps.h"
 #include "vmalock/snapshot.h"
 #include "vmalock/source.h"
+#include "table.h"
 
 struct vmalock_bpf;
 struct bpf_link;
@@ -59,7 +61,8 @@ bool caps_vma_lock_is_rwsem(const struct btf *btf);
  * What only a trial tells: trampolines, kprobes and whether strings of the
  * kernel may be read.  Each loads and attaches a program of its own, once.
  */
-void caps_try_fentry(struct vml_caps *c);
+/* @btf: the running kernel's own types; NULL: they are read. */
+void caps_try_fentry(struct vml_caps *c, const struct btf *btf);
 /*
  * @ret_multi: only kprobe.multi can be attached (lockdown=confidentiality).  It is
  * the cheaper one, but the second choice: a 7.3 kernel of a small configuration
@@ -68,36 +71,87 @@ void caps_try_fentry(struct vml_caps *c);
 void caps_try_kprobe(struct vml_caps *c, bool *ret_multi);
 void caps_try_names(struct vml_caps *c);
 void caps_from_vmstat(struct vml_caps *c);
+/* This process may open perf events of a CPU. */
+bool caps_perfmon(void);
 /* Fills @error for a failed bpf(2): which privilege is missing, or what refuses. */
 int caps_explain(int err, const char *what, char error[VML_ERROR_MAX]);
+
+/* ---- pids.c */
+
+/* False: this process is in a PID namespace of its own. True also when that cannot be told. */
+bool pids_are_hosts(void);
+/* The PID of this process as the host has it, which takes CAP_BPF and CAP_PERFMON when we have another. */
+int pids_self(uint32_t *ret);
 
 /* ---- session.c */
 
 #define HOOKS_MAX 64
+
+/* How long the hooks on every fault are attached, and were so far (duty.c). */
+struct duty {
+	bool possible; /* there are such hooks, and they may go */
+	bool attached;
+	bool away; /* they were not attached at some time since the last pass, or need not have been */
+	unsigned int step; /* enum vml_duty_step */
+	uint32_t number; /* of the time they are, or were last, attached */
+	uint64_t attached_ns, of_ns, accounted_ns; /* up to accounted_ns, CLOCK_MONOTONIC */
+	uint64_t period_ns, on_ns, off_ns; /* the current period begins, and they are attached between */
+	uint64_t failed; /* times they could not be attached again */
+	uint64_t seed;
+};
+
+/* What the programs cost, in ns (cost.c). */
+struct sample {
+	double fault_ns, pair_ns; /* a fault; a pair of mmap and munmap */
+	double pace_ns; /* work that no program sees: samples of about the same are comparable */
+};
+struct cost {
+	bool known;
+	struct sample without; /* programs: the whole */
+	struct sample more; /* with them */
+	double event_ns; /* of mmap_lock */
+	uint64_t period_ns; /* between calibrations */
+	uint64_t times; /* calibrated so far, whatever came out */
+	uint64_t again_ns; /* CLOCK_MONOTONIC of the next calibration */
+	uint64_t soon_ns; /* how long after the one before; 0: period_ns */
+};
+
+/* The software event page-faults of a CPU (perf.c). */
+struct cpu_event {
+	struct bpf_link *link; /* owns fd */
+	int fd; /* -1: there is none */
+	uint64_t count, running_ns; /* as they were read last */
+};
 
 enum backend { BACKEND_TRACEPOINT, BACKEND_FENTRY, BACKEND_KPROBE, NBACKENDS };
 
 struct session {
 	struct btf *btf; /* while it is being opened */
 	struct vmalock_bpf *skel;
-	struct bpf_link *iter_link, *link[HOOKS_MAX];
-	struct {
-		struct bpf_link *link; /* owns fd */
-		int fd;
-	} * perf; /* one a CPU */
-	size_t nperf;
+	struct bpf_link *tasks_link, *vmas_link, *link[HOOKS_MAX]; /* of the iterators; of hooks */
+	struct cpu_event *perf; /* by CPU */
+	size_t nperf; /* CPUs that there may be; 0: there are no such events */
+	uint64_t perf_closed; /* what those counted that are closed */
+	uint64_t perf_late; /* times that a CPU was there without its event */
 	int64_t perf_before; /* events less runs when counting began */
 	bool dropped[HOOKS_MAX]; /* programs that do not load here */
+	bool resting[HOOKS_MAX]; /* programs that were attached, and will be again */
 	enum backend backend;
 	bool exact; /* the exact detail */
 	bool multi; /* kprobes are kprobe.multi */
 	bool fault_tracepoint; /* the kernel has page_fault_user */
-	int iter_fd; /* of iter_link */
+	bool calibrate; /* at the start */
+	struct duty duty;
+	struct cost cost;
+	uint64_t memory_bytes; /* budget of the maps */
 	struct vml_caps caps;
 };
 
-/* Chooses a backend, loads, attaches what can be attached, enables counting. */
-int session_open(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX]);
+/*
+ * Chooses a backend, loads, attaches what can be attached, enables counting.  @calibrate:
+ * also finds out what the programs cost, which takes some 20 ms.
+ */
+int session_open(struct session *s, const struct vml_live_options *o, bool calibrate, char error[VML_ERROR_MAX]);
 void session_close(struct session *s);
 /* What the faults are begun by when no tracepoint does it: the handler (fentry, kprobe). */
 bool session_faults_by_handler(const struct session *s);
@@ -117,12 +171,91 @@ bool hooks_drop(struct session *s, const char *name, int err);
 int hooks_attach(struct session *s);
 void hooks_detach(struct session *s);
 /*
+ * The hooks on every fault alone, those that were attached at first.  There are none in
+ * the exact detail, where more than a few slow programs would have to go with them.
+ */
+bool hooks_have_hot(const struct session *s);
+int hooks_attach_hot(struct session *s);
+void hooks_detach_hot(struct session *s);
+/*
  * Adds to @n what the kprobe of the program called @name skipped by itself; nothing for
  * programs without one.  False: it is not known.
  */
 bool hooks_add_missed(const struct session *s, const char *name, uint64_t *n);
-/* Software events so far less runs of the program on them: those that perf did not hand over. */
-int64_t hooks_perf_skipped(const struct session *s);
+
+/* ---- perf.c */
+
+/* An event on every CPU that is online now. */
+int perf_attach(struct session *s);
+void perf_detach(struct session *s);
+void perf_enable(struct session *s);
+void perf_disable(struct session *s);
+/*
+ * Once a pass.  Software events so far less runs of the program on them: those that perf did not
+ * hand over.  A CPU that was away, or is new, gets an event; without the privilege for it
+ * perf_late rises with each pass.
+ */
+int64_t perf_look(struct session *s);
+
+/* ---- duty.c: for set_duty and tick of source.h */
+
+int duty_set(struct session *s, unsigned int step);
+int64_t duty_tick(struct session *s);
+/* The hooks on every fault are attached now: their programs may count. */
+void duty_watch(struct session *s);
+/* At once, whatever the step. */
+int duty_attach(struct session *s);
+void duty_detach(struct session *s);
+/* Before the hooks go for the first time: threads that did nothing so far are counted from now on. */
+int duty_adopt(struct session *s);
+/* Brings the times up to now. */
+void duty_account(struct duty *d);
+
+/* ---- cost.c */
+
+/* One sample, of this process; without pairs when not @pairs. */
+int cost_measure(struct sample *ret, bool pairs);
+/*
+ * The same in a process of its own, which has a ledger (this one has none): it waits, and
+ * takes a sample each time that it is asked.  It is there before the
+ * programs are: a fork takes the lock of the new process.  All but begin take a struct
+ * that is over or never began; begin leaves one like that when it fails.
+ */
+struct apart_result;
+struct apart {
+	int pid; /* 0: none */
+	uint32_t host_pid; /* the same as BPF programs know it, once it has measured */
+	int fd;
+	struct apart_result *result;
+};
+int cost_apart_begin(struct apart *a);
+int cost_apart_measure(struct apart *a, struct sample *ret);
+void cost_apart_end(struct apart *a);
+/*
+ * What the programs cost at the start: @a measures with them, cost.without is its sample
+ * without them.  Ends @a.
+ */
+void cost_first(struct session *s, struct apart *a);
+/* The kernel's own statistics of our programs, for a second; none when it does not allow it. */
+int cost_stats(const struct session *s, struct vml_cost *ret);
+/* What a fault costs now: detaches and attaches. */
+void cost_again(struct session *s);
+
+/* ---- memory.c */
+
+struct bpf_map;
+
+/*
+ * Before they are made: the maps are to take no more than @bytes, but for the storage of
+ * threads.  -E2BIG, with a line in @error: they need more.
+ */
+int memory_limit(struct vmalock_bpf *skel, uint64_t bytes, char error[VML_ERROR_MAX]);
+/* A row in a map where they come and go; all that user space adds or removes is counted by these. -errno */
+int row_put(struct vmalock_bpf *skel, const struct bpf_map *map, const void *key, const void *value);
+/* False: it is there still. */
+bool row_remove(struct vmalock_bpf *skel, const struct bpf_map *map, const void *key);
+/* When little room is left: marks the rows to remove, item.evict. -ENOMEM */
+int memory_make_room(struct tables *t, const struct vmalock_bpf *skel);
 
 /* ---- maps.c */
 
@@ -132,157 +265,21 @@ int map_each(int fd, size_t key_size, size_t value_size, int (*each)(void *arg, 
 /* The same of a map whose values have a spin lock, each read under it. */
 int map_each_locked(int fd, size_t key_size, size_t value_size,
 		    int (*each)(void *arg, const void *key, const void *value), void *arg);
-/* One pass of the task iterator; @hist NULL when unchanged. */
+/*
+ * One pass of the iterator over tasks; @hist NULL when unchanged.  A record that is folded or the same has
+ * nothing behind VML_TASK_BRIEF.  When a pass fails, what it had said was in vain: the generation is to change.
+ */
 int tasks_each(int iter_fd,
 	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
 	       void *arg);
+/* The same of the rows of VMAs that changed; one may come twice. */
+int vmas_each(int iter_fd, int (*each)(void *arg, const struct vml_vma_key *key, const struct vml_vma_value *value),
+	      void *arg);
 /* Sum over CPUs of all counters / of the lookups of each caller. */
 int counters_read(int fd, uint64_t sum[VML_NCOUNTERS]);
 int lookups_read(int fd, struct vml_lookups sum[VML_NCALLERS]);
-/* Memory of all maps of the session, in bytes; 0 when unknown. */
-uint64_t maps_bytes(const struct session *s);
-
-/* ---- table.c */
-
-/* What rows are made of; metrics follow from these. */
-enum base {
-	BASE_HITS, /* user faults less the three below */
-	BASE_FALLBACKS, /* of user faults: abort or retry, unknown which */
-	BASE_ABORTS,
-	BASE_RETRIES,
-	BASE_BYPASSES,
-	BASE_UNSERVED, /* kernel faults less bypasses */
-	BASE_MISSES,
-	BASE_LOCK_EVENTS,
-	BASE_LOCK_FAILED,
-	BASE_WRITE_READERS,
-	/* of the mmap_lock of a process; of a blocker only the first two */
-	BASE_BLAMED,
-	BASE_AVOIDABLE,
-	BASE_HANDOVER,
-	BASE_RUNQUEUE, /* of it */
-	/* blockers */
-	BASE_FOREIGN,
-	BASE_VICTIMS,
-	BASE_HOLDS,
-	BASE_HOLD_NS,
-	BASE_ON_CPU,
-	BASE_RUNNABLE,
-	BASE_SLEEP,
-	BASE_RECLAIM,
-	BASE_IO,
-	BASE_SWAP,
-	BASE_SUM_NS, /* by enum vml_time */
-	NBASE = BASE_SUM_NS + VML_NTIMES,
-};
-
-/*
- * Cells: reasons, then histogram buckets; modulo 2^32 in BPF, extended here.
- * Threads and VMAs have only the first NCELLS_LOCKS.
- */
-#define CELL_REASON(cause) (cause)
-#define CELL(time, bucket) (VML_NCAUSES + (time)*VML_HIST_BUCKETS + (bucket))
-#define NCELLS_LOCKS CELL(VML_NLOCKSTATS, 0)
-#define NCELLS CELL(VML_NTIMES, 0)
-
-/* One reading; its cells are apart, as not all have as many. */
-struct reading {
-	uint64_t base[NBASE];
-	uint64_t max_ns[VML_NTIMES];
-};
-
-struct cell {
-	uint32_t index;
-	uint32_t raw; /* highest reading, modulo 2^32 */
-	uint64_t sum;
-};
-
-struct item {
-	struct vml_id id; /* first: the order of the table */
-	uint64_t base[NBASE];
-	uint64_t max_ns[VML_NTIMES];
-	struct cell *cell; /* sorted by index */
-	uint32_t ncells;
-	uint32_t seen; /* pass that saw it last */
-	uint32_t changed; /* pass that changed it last */
-	uint32_t uid, ns_pid, threads;
-	bool gone; /* nothing will be added any more */
-	bool reported; /* was shown as exited */
-	char *comm, *cgroup; /* clean; NULL: not yet known */
-	uint64_t cgroup_id;
-	struct vml_area area; /* VMAs; the name belongs to the entry */
-	char *name;
-	uint64_t name_cookie;
-	uint32_t orphaned; /* passes without a row of their process (VMAs), or of whose lock it is (blockers) */
-	char *victim_cgroup; /* blockers: of the process that waited last from another address space */
-	/* VMAs and processes: this pass's, not yet settled; the cells of processes: [NCELLS] */
-	struct reading *reading;
-	uint32_t *reading_cell;
-	/* processes: threads (missed.c) */
-	uint32_t ledgers; /* of its mmap_locks that this pass saw */
-	uint32_t live; /* with storage, as BPF counts them */
-	uint32_t alive; /* that this pass saw */
-	uint32_t lost; /* whose end was not seen */
-	uint32_t missing; /* fewest that were missing since missing_ns */
-	uint64_t missing_ns; /* since when some are missing; 0: none is */
-};
-
-/* A thread that waits for long, or holds what others wait for. */
-struct goes_on {
-	struct vml_id id;
-	char comm[16]; /* hostile text */
-	struct vml_now now;
-};
-
-struct table {
-	void *root; /* tsearch(3) */
-	size_t n;
-};
-
-/* All that the live source keeps from pass to pass. */
-struct tables {
-	struct table processes, threads, vmas, blockers;
-	struct goes_on *goes_on; /* this pass's */
-	size_t ngoes_on, goes_on_room;
-	uint64_t ledger_error_ns;
-	struct item retired; /* sums of processes whose rows are gone */
-	uint64_t exits_missed; /* threads whose end was not seen */
-	uint64_t perf_skipped; /* page-fault events that the program was not run for */
-	uint64_t map_bytes;
-};
-
-/* The entry, made when it is new, and its reading of this pass. NULL: out of memory. */
-struct item *table_read(struct table *t, const struct vml_id *id, bool cells);
-struct item *table_find(const struct table *t, const struct vml_id *id);
-/* The entry, made when it is new. NULL: out of memory. */
-struct item *table_get(struct table *t, const struct vml_id *id);
-void table_remove(struct table *t, struct item *e);
-void table_free(struct table *t);
-/* In order of identity. @each must not add or remove. */
-void table_walk(const struct table *t, void (*each)(struct item *e, void *arg), void *arg);
-
-/* Raises @e to @r. */
-void item_raise(struct item *e, const struct reading *r, uint32_t pass);
-/* Raises the first @n cells of @e to @cell. -ENOMEM */
-int item_raise_cells(struct item *e, const uint32_t *cell, uint32_t n, uint32_t pass);
-/* Makes e->reading, and e->reading_cell when @cells, for this pass. -ENOMEM */
-int item_read(struct item *e, bool cells);
-/* Raises @e to its reading, which is over then. -ENOMEM */
-int item_settle(struct item *e, uint32_t pass);
-/* Adds the counts of @e, whose row goes, to @sum. -ENOMEM */
-int item_retire(struct item *sum, const struct item *e);
-/* Adds the newest raw cells of @e to @cell[NCELLS]: what its histograms are now. */
-void item_add_cells(const struct item *e, uint32_t *cell);
-
-void reading_add_counts(struct reading *r, const struct vml_counts *c);
-void reading_add_record(struct reading *r, const struct vml_task_record *t);
-/* @first: what lock[0] is, an enum vml_time. */
-void reading_add_times(struct reading *r, uint32_t first, const struct vml_lock_sum *lock, size_t n);
-void cells_add_hists(uint32_t *cell, uint32_t first, const __u32 (*hist)[VML_HIST_BUCKETS], size_t n);
-void cells_add_reasons(uint32_t *cell, const __u32 reason[VML_NCAUSES]);
-
-struct vml_id id_of_process(const struct vml_proc_key *k);
-struct vml_id id_of_vma(const struct vml_vma_key *k);
+/* Memory of each map as the kernel says, with names of the skeleton.  Returns how many; 0: not known. */
+size_t maps_bytes(const struct session *s, struct vml_map map[MAPS_MAX]);
 
 /* ---- blame.c */
 
@@ -296,6 +293,11 @@ int blame_read_ledgers(struct tables *t, const struct session *s);
 int blame_fill_stalls(struct vml_snapshot *s, const struct tables *t);
 /* "mmap_read", "mmap_write", "vma_read" */
 const char *blame_lock(const struct vml_id *blocker);
+
+/* ---- unseen.c */
+
+/* After a pass at @now, CLOCK_MONOTONIC: adds what was not seen in it, or holds it. -ENOMEM */
+int unseen_add(struct tables *t, struct duty *d, uint64_t now);
 
 /* ---- stacks.c */
 
@@ -324,6 +326,8 @@ char *doing_text(const struct vml_id *id, const char *comm, char buf[DOING_MAX])
 
 /* After a pass: how many threads of process @p are newly known to have ended unseen; p->lost has all of them. */
 uint32_t missed_exits(struct item *p, uint64_t now);
+/* vml_proc_value.live as a number of threads. */
+uint32_t missed_live(uint32_t live);
 
 /* ---- identity.c: hostile text becomes clean here */
 
@@ -336,15 +340,38 @@ char *identity_path(int fd, const void *key);
 /* Fills the entry of a VMA from its map value. -ENOMEM */
 int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v);
 
+/* ---- pass.c */
+
+struct collector {
+	struct session session;
+	struct stacks *stacks;
+	struct tables t;
+	uint64_t now; /* of the pass, CLOCK_MONOTONIC */
+	bool again; /* what the iterators say only once is to be said again */
+	int err; /* first error inside a callback */
+};
+
+/*
+ * Brings the tables up to now.  -ENOMEM, or what the kernel said: the tables may have a part of it, nothing
+ * that is more than the truth, and the next pass has the rest.
+ */
+int collect_pass(struct collector *c);
+/* Reads the records of threads that ended; for who has no pass yet, to see that it can be done. */
+int collect_exits(struct collector *c);
+
 /* ---- fill.c */
 
-/* Everything but the arena, which @s has. -ENOMEM, or what the kernel said. */
-int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct tables *t);
+/* Everything but the rows and the arena, which @s has. -ENOMEM, or what the kernel said. */
+int snapshot_fill(struct vml_snapshot *s, const struct session *session, struct tables *t);
 
 /* ---- host.c */
 
 /* Delay accounting is on: the kernel keeps times of reclaim, block IO and swap. */
 bool host_delay_accounting(void);
+/* The vma_lock_* lines of /proc/vmstat; known only when all four are there. */
+void host_kernel_counts(struct vml_kernel_counts *ret);
+/* The same of its text. */
+void host_vmstat(FILE *f, struct vml_kernel_counts *ret);
 
 int host_read(struct vml_arena *a, struct vml_host *h);
 void self_read(struct vml_self *s);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* From the tables to a snapshot: the words of the model, and nothing but them. */
+/* From the session to a snapshot, all but its rows: the words of the model, and nothing but them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,212 +9,6 @@
 #include "collect.h"
 #include "vmalock.skel.h"
 #include "vmalock/base.h"
-
-struct fill {
-	struct vml_snapshot *s;
-	const struct table *processes;
-	struct vml_rows *rows;
-	enum vml_scope scope;
-	uint64_t *total; /* sums of base, for processes */
-	int err;
-};
-
-static void values(uint64_t value[VML_NMETRICS], const uint64_t base[NBASE])
-{
-	const uint64_t *sum = &base[BASE_SUM_NS];
-	uint64_t slow = base[BASE_FALLBACKS] + base[BASE_ABORTS] + base[BASE_RETRIES];
-
-	value[VML_HITS] = base[BASE_HITS];
-	value[VML_ABORTS] = base[BASE_ABORTS];
-	value[VML_RETRIES] = base[BASE_RETRIES];
-	value[VML_MISSES] = base[BASE_MISSES];
-	value[VML_FAULTS_USER] = base[BASE_HITS] + slow;
-	value[VML_FAULTS_KERNEL] = base[BASE_BYPASSES] + base[BASE_UNSERVED];
-	value[VML_FAULTS] = value[VML_FAULTS_USER] + value[VML_FAULTS_KERNEL];
-	value[VML_BYPASSES] = base[BASE_BYPASSES];
-	value[VML_FALLBACKS] = slow + base[BASE_BYPASSES];
-	value[VML_MMAP_READ_WAIT_NS] = sum[VML_MMAP_READ_WAIT];
-	value[VML_MMAP_WRITE_WAIT_NS] = sum[VML_MMAP_WRITE_WAIT];
-	value[VML_WAIT_NS] = sum[VML_MMAP_READ_WAIT] + sum[VML_MMAP_WRITE_WAIT];
-	value[VML_MMAP_READ_HOLD_NS] = sum[VML_MMAP_READ_HOLD];
-	value[VML_MMAP_WRITE_HOLD_NS] = sum[VML_MMAP_WRITE_HOLD];
-	value[VML_LOCK_FAILED] = base[BASE_LOCK_FAILED];
-	value[VML_VMA_WRITE_WAIT_NS] = sum[VML_VMA_WRITE_WAIT];
-	value[VML_VMA_WRITE_READERS] = base[BASE_WRITE_READERS];
-	value[VML_SERVE_NS] = sum[VML_SERVE_HIT] + sum[VML_SERVE_RETRY] + sum[VML_SERVE_ABORT] + sum[VML_SERVE_BYPASS];
-	value[VML_USERFAULTFD_NS] = sum[VML_IN_USERFAULTFD];
-	value[VML_PAGE_IO_NS] = sum[VML_IN_PAGE_IO];
-	value[VML_BLAMED_NS] = base[BASE_BLAMED];
-	value[VML_UNATTRIBUTED_NS] = base[BASE_HANDOVER];
-	value[VML_HANDOVER_RUNQUEUE_NS] = base[BASE_RUNQUEUE];
-	value[VML_HANDOVER_WAKEUP_NS] = base[BASE_HANDOVER] - base[BASE_RUNQUEUE];
-	value[VML_AVOIDABLE_NS] = base[BASE_AVOIDABLE];
-	value[VML_FOREIGN_NS] = base[BASE_FOREIGN];
-	value[VML_VICTIMS] = base[BASE_VICTIMS];
-	value[VML_HOLDS] = base[BASE_HOLDS];
-	value[VML_HOLD_NS] = base[BASE_HOLD_NS];
-	value[VML_ON_CPU_NS] = base[BASE_ON_CPU];
-	value[VML_RUNNABLE_NS] = base[BASE_RUNNABLE];
-	value[VML_SLEEP_NS] = base[BASE_SLEEP];
-	value[VML_RECLAIM_NS] = base[BASE_RECLAIM];
-	value[VML_IO_NS] = base[BASE_IO];
-	value[VML_SWAP_NS] = base[BASE_SWAP];
-}
-
-/* The cells from @first on, @n at most, as a tally; *@at is where they begin, and is moved behind them. */
-static int range(struct vml_arena *a, const struct item *e, uint32_t *at, uint32_t first, uint32_t n,
-		 struct vml_tally *ret)
-{
-	struct vml_cell *cell = NULL;
-	uint32_t end = *at, used = 0;
-
-	while (end < e->ncells && e->cell[end].index < first + n)
-		used += e->cell[end++].sum != 0;
-	if (used) {
-		cell = vml_arena_alloc(a, used * sizeof(*cell));
-		if (!cell)
-			return -ENOMEM;
-	}
-	*ret = (struct vml_tally){ .n = used, .cell = cell };
-	for (; *at < end; ++*at)
-		if (e->cell[*at].sum)
-			*cell++ = (struct vml_cell){ .index = e->cell[*at].index - first, .count = e->cell[*at].sum };
-	return 0;
-}
-
-static int cells(struct vml_arena *a, const struct item *e, struct vml_hist hist[VML_HISTS], struct vml_tally *reasons)
-{
-	uint32_t at = 0;
-	int err = range(a, e, &at, CELL_REASON(0), VML_NCAUSES, reasons);
-
-	for (size_t i = 0; !err && i < VML_NTIMES; i++) {
-		struct vml_hist *h = &hist[i];
-
-		err = range(a, e, &at, CELL(i, 0), VML_HIST_BUCKETS, &h->bucket);
-		h->count = vml_tally_sum(&h->bucket);
-		h->sum_ns = e->base[BASE_SUM_NS + i];
-		h->max_ns = e->max_ns[i];
-	}
-	return err;
-}
-
-_Static_assert(VML_HISTS == VML_NTIMES, "snapshot.h has the histograms of abi.h");
-_Static_assert(VML_CAUSE(VML_BUSY, 1) == VML_REASON_INDEX(VML_BUSY, VML_EXACT), "one index of reasons");
-
-static const char *text(struct vml_arena *a, const char *s)
-{
-	return s && *s ? vml_arena_strdup(a, s) : "";
-}
-
-static const struct item *process_of(const struct fill *f, const struct item *e)
-{
-	struct vml_id id = { .pid = e->id.pid, .exec = e->id.exec, .start_ns = e->id.start_ns };
-
-	return f->scope == VML_PROCESS ? e : table_find(f->processes, &id);
-}
-
-static int fill_blocker(const struct fill *f, const struct item *e, const struct item *process, struct vml_row *row)
-{
-	const struct vml_image *i = &e->id.target;
-	const struct vml_id id = { .pid = i->pid, .exec = i->exec, .start_ns = i->start_ns };
-	const struct item *target = table_find(f->processes, &id);
-	struct vml_arena *a = f->s->arena;
-	char doing[DOING_MAX];
-
-	if (!*row->comm && process)
-		row->comm = text(a, process->comm);
-	row->context = vml_arena_strdup(a, doing_text(&e->id, row->comm, doing));
-	row->lock = blame_lock(&e->id);
-	row->target = text(a, target ? target->comm : NULL);
-	row->target_cgroup = text(a, target ? target->cgroup : NULL);
-	row->victim_cgroup = text(a, e->victim_cgroup);
-	return row->comm && row->context && row->target && row->target_cgroup && row->victim_cgroup ? 0 : -ENOMEM;
-}
-
-static int fill_row(struct fill *f, struct item *e, struct vml_row *row)
-{
-	const struct item *process = process_of(f, e);
-	struct vml_arena *a = f->s->arena;
-	int err;
-
-	row->id = e->id;
-	row->comm = text(a, f->scope == VML_VMA && process ? process->comm : e->comm);
-	row->cgroup = text(a, process ? process->cgroup : NULL);
-	row->uid = process ? process->uid : e->uid;
-	row->ns_pid = process && process->ns_pid ? process->ns_pid : e->id.pid;
-	row->threads = f->scope == VML_PROCESS ? e->threads : 0;
-	/* once: a process may stay for the sake of its ledger */
-	row->exited = f->scope == VML_VMA || f->scope == VML_BLOCKER ? process && process->gone && !process->reported
-								     : e->gone && !e->reported;
-	row->area = e->area;
-	row->area.name = text(a, e->name);
-	if (!row->area.kind)
-		row->area.kind = "";
-	if (f->scope == VML_BLOCKER && fill_blocker(f, e, process, row))
-		return -ENOMEM;
-	values(row->value, e->base);
-	err = cells(a, e, row->hist, &row->reasons);
-	return err ? err : row->comm && row->cgroup && row->area.name ? 0 : -ENOMEM;
-}
-
-static void each_item(struct item *e, void *arg)
-{
-	struct fill *f = arg;
-
-	if (!f->err)
-		f->err = fill_row(f, e, &f->rows->row[f->rows->n++]);
-	if (f->scope == VML_PROCESS)
-		for (size_t i = 0; i < NBASE; i++)
-			f->total[i] += e->base[i];
-	if (e->gone && (f->scope == VML_PROCESS || f->scope == VML_THREAD))
-		e->reported = true;
-}
-
-static int fill_scope(struct fill *f, enum vml_scope scope, const struct table *t)
-{
-	f->scope = scope;
-	f->rows = &f->s->rows[scope];
-	f->rows->row = vml_arena_alloc(f->s->arena, t->n * sizeof(struct vml_row));
-	if (!f->rows->row)
-		return -ENOMEM;
-	table_walk(t, each_item, f);
-	return f->err;
-}
-
-/* Histograms and reasons of the whole: the rows and what is retired. */
-static int fill_sums(struct vml_snapshot *s, const struct item *retired)
-{
-	const struct vml_rows *p = &s->rows[VML_PROCESS];
-	uint64_t dense[VML_HIST_BUCKETS], reasons[VML_NCAUSES] = {};
-	struct vml_hist gone[VML_HISTS] = {};
-	struct vml_tally gone_reasons = {};
-	int err;
-
-	err = cells(s->arena, retired, gone, &gone_reasons);
-	for (size_t i = 0; !err && i < VML_HISTS; i++) {
-		struct vml_hist *h = &s->hist[i];
-
-		memset(dense, 0, sizeof(dense));
-		for (size_t k = 0; k <= p->n; k++) {
-			const struct vml_hist *x = k < p->n ? &p->row[k].hist[i] : &gone[i];
-
-			for (uint32_t c = 0; c < x->bucket.n; c++)
-				dense[x->bucket.cell[c].index] += x->bucket.cell[c].count;
-			h->count += x->count;
-			h->sum_ns += x->sum_ns;
-			if (x->max_ns > h->max_ns)
-				h->max_ns = x->max_ns;
-		}
-		err = vml_tally_from(s->arena, dense, VML_HIST_BUCKETS, &h->bucket);
-	}
-	for (size_t k = 0; k <= p->n; k++) {
-		const struct vml_tally *x = k < p->n ? &p->row[k].reasons : &gone_reasons;
-
-		for (uint32_t c = 0; c < x->n; c++)
-			reasons[x->cell[c].index] += x->cell[c].count;
-	}
-	return err ? err : vml_tally_from(s->arena, reasons, VML_NCAUSES, &s->reasons);
-}
 
 /* ---- what is known */
 
@@ -353,7 +147,7 @@ static void add_miss(void *arg, const char *program, uint64_t n)
 static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS],
 		       const struct tables *t)
 {
-	struct misses m = { .s = s, .room = VML_NLOSS + 2 + PROGRAMS_MAX };
+	struct misses m = { .s = s, .room = VML_NLOSS + 4 + PROGRAMS_MAX };
 	int err;
 
 	s->loss = vml_arena_alloc(s->arena, m.room * sizeof(*s->loss));
@@ -366,58 +160,156 @@ static int fill_losses(struct vml_snapshot *s, const struct session *session, co
 		"Threads whose end was not seen: what they did with mmap_lock while they exited is missing.",
 		t->exits_missed
 	};
-	if (session->nperf)
+	if (session->nperf) {
 		s->loss[s->nloss++] = (struct vml_loss){
 			"page_fault_events_skipped",
 			"Faults not counted: perf did not hand the event over, for it throttles or was busy.",
 			t->perf_skipped
 		};
+		s->loss[s->nloss++] = (struct vml_loss){
+			"page_fault_events_late",
+			"Times a CPU was online without its event, for it had been offline: its faults until then "
+			"are missing.",
+			session->perf_late
+		};
+	}
+	if (session->duty.possible)
+		s->loss[s->nloss++] = (struct vml_loss){ "hooks_not_attached",
+							 "Times the hooks on every fault could not be attached again.",
+							 session->duty.failed };
 	err = session_misses(session, add_miss, &m);
 	return err ? err : m.err;
 }
 
-int snapshot_fill(struct vml_snapshot *s, const struct session *session, const struct tables *t)
+/* ---- ourselves */
+
+static uint64_t sum_of(const uint64_t *base, size_t n)
+{
+	uint64_t sum = 0;
+
+	while (n--)
+		sum += base[n];
+	return sum;
+}
+
+static void fill_duty(struct vml_duty *ret, const struct duty *d, const struct tables *t, const uint64_t total[NBASE])
+{
+	if (!d->possible)
+		return;
+	ret->step = d->step;
+	ret->attached_ns = d->attached_ns;
+	ret->of_ns = d->of_ns;
+	ret->extrapolated = sum_of(&total[BASE_UNSEEN], NOUTCOMES);
+	ret->borrowed = total[BASE_BORROWED];
+	ret->held = t->held;
+	ret->unknown = total[BASE_UNKNOWN];
+}
+
+/*
+ * Runs, from what the programs count.  The three on mmap_lock count together; those on
+ * the slow paths of a fault do not count, and are left out.
+ */
+static int fill_programs(struct vml_snapshot *s, const struct session *session, const uint64_t total[NBASE],
+			 uint64_t perf_runs)
+{
+	uint64_t user = sum_of(total, BASE_BYPASSES), kernel = total[BASE_BYPASSES] + total[BASE_UNSERVED];
+	struct vml_program *p = vml_arena_alloc(s->arena, 3 * sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	s->program = p;
+	if (session->nperf)
+		*p++ = (struct vml_program){ "perf_page_fault", perf_runs };
+	*p++ = (struct vml_program){ "tp_mmap_lock", total[BASE_LOCK_EVENTS] };
+	if (session->fault_tracepoint) {
+		*p++ = (struct vml_program){ "tp_page_fault_kernel", kernel };
+		*p++ = (struct vml_program){ "tp_page_fault_user", user };
+	}
+	s->nprogram = p - s->program;
+	return 0;
+}
+
+/* What was run since the pass before costs what a run costs now. */
+static void fill_cost(struct vml_snapshot *s, const struct cost *c, struct tables *t, const uint64_t total[NBASE])
+{
+	uint64_t hot = sum_of(total, NOUTCOMES) + total[BASE_UNSERVED];
+	uint64_t faults = hot + sum_of(&total[BASE_UNSEEN], NOUTCOMES) + total[BASE_UNKNOWN] + t->held;
+
+	s->self.bpf_runs = hot + total[BASE_LOCK_EVENTS];
+	s->self.bpf_cost_known = c->known;
+	s->self.bpf_calibrations = c->times;
+	if (!c->known)
+		return;
+	t->hot_ns += (hot - t->hot_runs) * c->more.fault_ns;
+	t->lock_ns += (total[BASE_LOCK_EVENTS] - t->lock_runs) * c->event_ns;
+	if (faults > t->faults) { /* what is held may turn out to have been seen */
+		t->full_ns += (faults - t->faults) * c->more.fault_ns;
+		t->faults = faults;
+	}
+	t->hot_runs = hot;
+	t->lock_runs = total[BASE_LOCK_EVENTS];
+	s->self.bpf_hot_ns = (uint64_t)t->hot_ns;
+	s->self.bpf_cost_ns = (uint64_t)(t->hot_ns + t->lock_ns);
+	s->self.bpf_full_ns = (uint64_t)t->full_ns;
+}
+
+/* ---- memory of maps */
+
+static int fill_maps(struct vml_snapshot *s, const struct session *session, const struct tables *t)
+{
+	const char *threads = bpf_map__name(session->skel->maps.threads);
+	struct vml_map *map = vml_arena_alloc(s->arena, t->nmap * sizeof(*map));
+
+	if (!map)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->nmap; i++) {
+		map[i] = (struct vml_map){ vml_arena_strdup(s->arena, t->map[i].name), t->map[i].bytes };
+		if (!map[i].name)
+			return -ENOMEM;
+		/* the kernel does not say what it keeps with the tasks */
+		if (!strcmp(map[i].name, threads))
+			map[i].bytes += t->threads.index.n * sizeof(struct vml_thread);
+		s->self.map_bytes += map[i].bytes;
+	}
+	s->map = t->nmap ? map : NULL;
+	s->nmap = t->nmap;
+	return 0;
+}
+
+int snapshot_fill(struct vml_snapshot *s, const struct session *session, struct tables *t)
 {
 	uint64_t counter[VML_NCOUNTERS] = {}, total[NBASE];
-	struct fill f = { .s = s, .processes = &t->processes, .total = total };
 	int err;
 
-	memcpy(total, t->retired.base, sizeof(total));
-	s->boot_ns = vml_now_boot();
-	s->real_ns = vml_now_real();
 	s->caps = vml_arena_copy(s->arena, &session->caps, sizeof(session->caps));
 	if (!s->caps)
 		return -ENOMEM;
 	fill_have(s, &session->caps);
 	err = host_read(s->arena, &s->host);
-	/* VMAs and threads first: they look at their processes, which are then marked as reported */
 	if (!err)
-		err = fill_scope(&f, VML_VMA, &t->vmas);
-	if (!err)
-		err = fill_scope(&f, VML_THREAD, &t->threads);
-	if (!err)
-		err = fill_scope(&f, VML_BLOCKER, &t->blockers);
-	if (!err)
-		err = fill_scope(&f, VML_PROCESS, &t->processes);
+		err = rows_sum(s, t, total);
 	if (!err)
 		err = blame_fill_stalls(s, t);
-	if (!err)
-		err = fill_sums(s, &t->retired);
 	if (!err)
 		err = counters_read(bpf_map__fd(session->skel->maps.counters), counter);
 	if (!err)
 		err = fill_losses(s, session, counter, t);
 	if (!err)
 		err = fill_lookups(s, session);
+	if (!err)
+		err = fill_programs(s, session, total, counter[VML_COUNTER_PERF_RUNS]);
 	if (err)
 		return err;
-	values(s->total, total);
-	vml_total_wait(s);
+	if (vml_caps_has(&session->caps, VML_CAP_VMSTAT))
+		host_kernel_counts(&s->kernel);
 	self_read(&s->self);
 	s->self.from_bpf = true;
+	s->self.map_limit_bytes = session->memory_bytes;
+	s->self.evicted_rows = t->evicted;
+	s->self.evicted_known = true;
 	s->self.ledger_error_ns = t->ledger_error_ns;
 	s->self.foreign_mmap_locks = counter[VML_COUNTER_FOREIGN];
-	s->self.bpf_runs = s->total[VML_FAULTS] + total[BASE_LOCK_EVENTS];
-	s->self.map_bytes = t->map_bytes + t->threads.n * sizeof(struct vml_thread);
-	return 0;
+	fill_duty(&s->duty, &session->duty, t, total);
+	fill_cost(s, &session->cost, t, total);
+	return fill_maps(s, session, t);
 }

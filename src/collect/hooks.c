@@ -4,12 +4,9 @@
  * which backend it belongs to and what is lost without it.
  */
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -214,46 +211,13 @@ static struct bpf_link *attach_call(struct bpf_program *p, const struct hook *h)
 	return bpf_program__attach_kprobe_opts(p, LOOKUP, &opts);
 }
 
-/* The software event on every CPU that is online now. */
-static int attach_perf(struct session *s, struct bpf_program *p)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_PAGE_FAULTS,
-		.size = sizeof(attr),
-		.sample_period = 1,
-	};
-	int cpus = libbpf_num_possible_cpus(), fd;
-
-	if (cpus < 0)
-		return cpus;
-	s->perf = calloc(cpus, sizeof(*s->perf));
-	if (!s->perf)
-		return -ENOMEM;
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-		if (fd < 0 && errno == ENODEV)
-			continue; /* possible, but not there */
-		if (fd < 0)
-			return -errno;
-		s->perf[s->nperf].link = bpf_program__attach_perf_event(p, fd);
-		if (!s->perf[s->nperf].link) {
-			close(fd);
-			return -errno;
-		}
-		s->perf[s->nperf].fd = fd;
-		s->nperf++;
-	}
-	return 0;
-}
-
 static int attach(struct session *s, size_t i)
 {
 	const struct hook *h = &hooks[i];
 	struct bpf_program *p = program_of(s, h);
 
 	if (h->kind == PERF)
-		return attach_perf(s, p);
+		return perf_attach(s);
 	if (h->kind == CALL)
 		s->link[i] = attach_call(p, h);
 	else if (h->kind == KPROBE || h->kind == KRETPROBE)
@@ -325,15 +289,58 @@ int hooks_attach(struct session *s)
 	return s->backend == BACKEND_TRACEPOINT || vml_caps_has(&s->caps, VML_CAP_OUTCOME) ? 0 : -EOPNOTSUPP;
 }
 
+/* ---- the hooks on every fault */
+
+static bool is_hot(const struct session *s, const struct hook *h)
+{
+	if (s->exact)
+		return false;
+	if (h->when == HANDLER)
+		return session_faults_by_handler(s);
+	return h->cap == VML_CAP_FAULTS_USER || h->cap == VML_CAP_FAULTS_KERNEL ? h->kind == TRACEPOINT : false;
+}
+
+bool hooks_have_hot(const struct session *s)
+{
+	for (size_t i = 0; i < NHOOKS; i++)
+		if (is_hot(s, &hooks[i]) && s->link[i])
+			return true;
+	return s->nperf && !s->exact;
+}
+
+int hooks_attach_hot(struct session *s)
+{
+	int err;
+
+	for (size_t i = 0; i < NHOOKS; i++) {
+		if (!s->resting[i])
+			continue;
+		err = attach(s, i);
+		if (err)
+			return err;
+		s->resting[i] = false;
+	}
+	perf_enable(s);
+	return 0;
+}
+
+void hooks_detach_hot(struct session *s)
+{
+	for (size_t i = 0; i < NHOOKS; i++) {
+		if (!is_hot(s, &hooks[i]) || !s->link[i])
+			continue;
+		bpf_link__destroy(s->link[i]);
+		s->link[i] = NULL;
+		s->resting[i] = true;
+	}
+	perf_disable(s);
+}
+
 void hooks_detach(struct session *s)
 {
 	for (size_t i = 0; i < NHOOKS; i++)
 		bpf_link__destroy(s->link[i]);
-	for (size_t i = 0; i < s->nperf; i++)
-		bpf_link__destroy(s->perf[i].link);
-	free(s->perf);
-	s->perf = NULL;
-	s->nperf = 0;
+	perf_detach(s);
 	memset(s->link, 0, sizeof(s->link));
 }
 
@@ -353,17 +360,4 @@ bool hooks_add_missed(const struct session *s, const char *name, uint64_t *n)
 		*n += missed;
 	}
 	return true;
-}
-
-int64_t hooks_perf_skipped(const struct session *s)
-{
-	uint64_t counter[VML_NCOUNTERS] = {}, n, events = 0;
-
-	/* the events first: what comes in between is never taken for skipped */
-	for (size_t i = 0; i < s->nperf; i++)
-		if (read(s->perf[i].fd, &n, sizeof(n)) == sizeof(n))
-			events += n;
-	if (!s->nperf || counters_read(bpf_map__fd(s->skel->maps.counters), counter))
-		return 0;
-	return (int64_t)(events - counter[VML_COUNTER_PERF_RUNS]) - s->perf_before;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -17,9 +18,23 @@ static const char *clean(struct vml_arena *a, const char *s)
 	return vml_arena_strdup(a, buf);
 }
 
+/* One number of a file; false when it cannot be read. */
+static bool read_number(const char *path, unsigned long long *ret)
+{
+	FILE *f = fopen(path, "re");
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fscanf(f, "%llu", ret) == 1;
+	fclose(f);
+	return ok;
+}
+
 int host_read(struct vml_arena *a, struct vml_host *h)
 {
 	char boot_id[64] = "";
+	unsigned long long max_mappings;
 	struct utsname u;
 	FILE *f;
 
@@ -38,20 +53,51 @@ int host_read(struct vml_arena *a, struct vml_host *h)
 	h->boot_id = clean(a, boot_id);
 	h->cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	h->page_size = sysconf(_SC_PAGESIZE);
+	if (read_number("/proc/sys/vm/max_map_count", &max_mappings) && max_mappings <= UINT32_MAX)
+		h->max_mappings = max_mappings;
 	return h->name && h->kernel && h->machine && h->boot_id ? 0 : -ENOMEM;
+}
+
+void host_vmstat(FILE *f, struct vml_kernel_counts *ret)
+{
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} each[] = {
+		{ "vma_lock_success ", &ret->success },
+		{ "vma_lock_abort ", &ret->abort },
+		{ "vma_lock_retry ", &ret->retry },
+		{ "vma_lock_miss ", &ret->miss },
+	};
+	unsigned int found = 0;
+	char line[128];
+
+	while (fgets(line, sizeof(line), f)) {
+		for (size_t i = 0; i < VML_ARRAY_SIZE(each); i++) {
+			if (strncmp(line, each[i].name, strlen(each[i].name)) != 0)
+				continue;
+			*each[i].value = strtoull(line + strlen(each[i].name), NULL, 10);
+			found |= 1U << i;
+		}
+	}
+	ret->known = found == (1U << VML_ARRAY_SIZE(each)) - 1;
+}
+
+void host_kernel_counts(struct vml_kernel_counts *ret)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+
+	if (!f)
+		return;
+	host_vmstat(f, ret);
+	fclose(f);
 }
 
 bool host_delay_accounting(void)
 {
-	FILE *f = fopen("/proc/sys/kernel/task_delayacct", "re");
-	int on = 0;
+	unsigned long long on;
 
-	if (!f)
-		return false;
-	if (fscanf(f, "%d", &on) != 1)
-		on = 0;
-	fclose(f);
-	return on;
+	return read_number("/proc/sys/kernel/task_delayacct", &on) && on;
 }
 
 static uint64_t ns(struct timeval t)

@@ -99,6 +99,14 @@ static void perms(char out[5], uint64_t flags)
 	out[4] = '\0';
 }
 
+/* A file's name is asked for until it is known, and when it is another file; others have that of their kind. */
+static bool is_named(const struct item *e, const struct vml_vma_value *v, uint32_t kind)
+{
+	if (!e->name)
+		return false;
+	return kind == VML_VMA_FILE ? *e->name && e->name_cookie == v->file_cookie : !strcmp(e->name, kinds[kind].name);
+}
+
 int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v)
 {
 	uint32_t kind = v->kind < VML_NVMA_KINDS ? v->kind : VML_VMA_UNKNOWN;
@@ -117,7 +125,7 @@ int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v)
 		perms(a->perms, v->flags);
 	else
 		memset(a->perms, 0, sizeof(a->perms));
-	if (e->name && e->name_cookie == v->file_cookie && (kind != VML_VMA_FILE || *e->name))
+	if (is_named(e, v, kind))
 		return 0;
 	name = kind == VML_VMA_FILE ? identity_path(files_fd, &v->file) : strdup(kinds[kind].name);
 	if (!name)

@@ -74,49 +74,117 @@ int map_each_locked(int fd, size_t key_size, size_t value_size,
 	return read_all(fd, key_size, value_size, BPF_F_LOCK, each, arg);
 }
 
-#define HIST_BYTES sizeof(__u32[VML_NLOCKSTATS][VML_HIST_BUCKETS])
+/* ---- iterators */
 
-int tasks_each(int iter_fd,
-	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
-	       void *arg)
+/* The longest that @consume is to find whole at the beginning of what was read. */
+#define STREAM_ROOM (256U << 10)
+
+/*
+ * All that the iterator says.  @consume takes what is whole from the beginning of it, and says how
+ * much that was.  -EPROTO: something is left in the end, so both sides disagree on its size.
+ */
+static int read_stream(int iter_fd, int (*consume)(void *arg, const char *at, size_t have, size_t *ret_used), void *arg)
 {
-	static const size_t room = 256 << 10;
-	size_t have = 0, at, need;
-	struct vml_task_record r;
+	char *buf = malloc(STREAM_ROOM);
+	size_t have = 0, used;
 	ssize_t got;
-	char *buf;
 	int fd, err = 0;
 
 	fd = bpf_iter_create(iter_fd);
-	if (fd < 0)
-		return fd;
-	buf = malloc(room);
-	if (!buf)
-		err = -ENOMEM;
+	if (fd < 0 || !buf) {
+		free(buf);
+		if (fd >= 0)
+			close(fd);
+		return fd < 0 ? fd : -ENOMEM;
+	}
 	while (!err) {
-		got = read(fd, buf + have, room - have);
+		got = read(fd, buf + have, STREAM_ROOM - have);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got <= 0) {
-			/* half a record would mean that both sides disagree on its size */
 			err = got < 0 ? -errno : have ? -EPROTO : 0;
 			break;
 		}
 		have += got;
-		for (at = 0; !err && have - at >= sizeof(r); at += need) {
-			memcpy(&r, buf + at, sizeof(r));
-			need = sizeof(r) + (r.has_hist ? HIST_BYTES : 0);
-			if (have - at < need)
-				break;
-			err = each(arg, &r, r.has_hist ? (const void *)(buf + at + sizeof(r)) : NULL);
-		}
-		memmove(buf, buf + at, have - at);
-		have -= at;
+		err = consume(arg, buf, have, &used);
+		memmove(buf, buf + used, have - used);
+		have -= used;
 	}
 	free(buf);
 	close(fd);
 	return err;
 }
+
+#define HIST_BYTES sizeof(__u32[VML_NLOCKSTATS][VML_HIST_BUCKETS])
+
+struct tasks {
+	int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]);
+	void *arg;
+};
+
+static int consume_tasks(void *arg, const char *at, size_t have, size_t *ret_used)
+{
+	const struct tasks *t = arg;
+	struct vml_task_record r;
+	size_t used = 0, need;
+	bool brief;
+	int err = 0;
+
+	for (; !err && have - used >= VML_TASK_BRIEF; used += need) {
+		memcpy(&r, at + used, VML_TASK_BRIEF);
+		brief = r.same || r.folded;
+		need = brief ? VML_TASK_BRIEF : sizeof(r) + (r.has_hist ? HIST_BYTES : 0);
+		if (have - used < need)
+			break;
+		if (!brief)
+			memcpy(&r, at + used, sizeof(r));
+		err = t->each(t->arg, &r, r.has_hist ? (const void *)(at + used + sizeof(r)) : NULL);
+	}
+	*ret_used = used;
+	return err;
+}
+
+int tasks_each(int iter_fd,
+	       int (*each)(void *arg, const struct vml_task_record *r, const __u32 (*hist)[VML_HIST_BUCKETS]),
+	       void *arg)
+{
+	struct tasks t = { each, arg };
+
+	return read_stream(iter_fd, consume_tasks, &t);
+}
+
+struct vmas {
+	int (*each)(void *arg, const struct vml_vma_key *key, const struct vml_vma_value *value);
+	void *arg;
+};
+
+static int consume_vmas(void *arg, const char *at, size_t have, size_t *ret_used)
+{
+	const struct vmas *v = arg;
+	struct {
+		struct vml_vma_key key;
+		struct vml_vma_value value;
+	} x;
+	size_t used = 0;
+	int err = 0;
+
+	for (; !err && have - used >= sizeof(x); used += sizeof(x)) {
+		memcpy(&x, at + used, sizeof(x));
+		err = v->each(v->arg, &x.key, &x.value);
+	}
+	*ret_used = used;
+	return err;
+}
+
+int vmas_each(int iter_fd, int (*each)(void *arg, const struct vml_vma_key *key, const struct vml_vma_value *value),
+	      void *arg)
+{
+	struct vmas v = { each, arg };
+
+	return read_stream(iter_fd, consume_vmas, &v);
+}
+
+/* ---- sums over CPUs */
 
 /* Of a per-CPU array: @n entries of @words counters each, every one summed over the CPUs. */
 static int percpu_read(int fd, uint32_t n, size_t words, void *sum)
@@ -153,23 +221,34 @@ int lookups_read(int fd, struct vml_lookups sum[VML_NCALLERS])
 	return percpu_read(fd, VML_NCALLERS, 3, sum);
 }
 
-uint64_t maps_bytes(const struct session *s)
+/* From /proc, which needs no privilege. */
+static bool map_memlock(const struct bpf_map *map, uint64_t *ret)
 {
 	char path[64], line[128];
-	unsigned long long n;
-	uint64_t sum = 0;
-	struct bpf_map *map;
+	unsigned long long n = 0;
+	bool found = false;
 	FILE *f;
 
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "memlock: %llu", &n) == 1;
+	fclose(f);
+	*ret = n;
+	return found;
+}
+
+size_t maps_bytes(const struct session *s, struct vml_map ret[MAPS_MAX])
+{
+	struct bpf_map *map;
+	size_t n = 0;
+
 	bpf_object__for_each_map(map, s->skel->obj) {
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
-		f = fopen(path, "re");
-		if (!f)
+		if (n == MAPS_MAX || !map_memlock(map, &ret[n].bytes))
 			return 0;
-		while (fgets(line, sizeof(line), f))
-			if (sscanf(line, "memlock: %llu", &n) == 1)
-				sum += n;
-		fclose(f);
+		ret[n++].name = bpf_map__name(map);
 	}
-	return sum;
+	return n;
 }

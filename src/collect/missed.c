@@ -30,3 +30,9 @@ uint32_t missed_exits(struct item *p, uint64_t now)
 	p->missing_ns = 0;
 	return n;
 }
+
+/* Of a row that was made again, threads that came before are not added, but subtracted. */
+uint32_t missed_live(uint32_t live)
+{
+	return (int32_t)live > 0 ? live : 0;
+}

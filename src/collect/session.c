@@ -11,6 +11,7 @@
 
 #include "collect.h"
 #include "vmalock.skel.h"
+#include "vmalock/base.h"
 
 /*
  * libbpf explains failures at length on stderr; we have one line for them.  What
@@ -56,12 +57,16 @@ static bool has_many_nodes(void)
 
 /* ---- loading */
 
-static void set_constants(struct session *s, const struct vml_live_options *o)
+static int set_constants(struct session *s, const struct vml_live_options *o)
 {
 	bool outcome = s->backend != BACKEND_TRACEPOINT;
 	uint64_t start = 0, end = 0;
+	uint32_t self;
+	int err = pids_self(&self);
 
-	s->skel->rodata->self_tgid = getpid();
+	if (err)
+		return err;
+	s->skel->rodata->self_tgid = self;
 	s->skel->rodata->have_rdonly_cast = vml_caps_has(&s->caps, VML_CAP_VMA_IDENTITY);
 	s->skel->rodata->can_read_names = vml_caps_has(&s->caps, VML_CAP_NAMES);
 	s->skel->rodata->have_outcome = outcome;
@@ -75,9 +80,10 @@ static void set_constants(struct session *s, const struct vml_live_options *o)
 	s->skel->data->stacks_over_ns = o->stacks_over_ns ? o->stacks_over_ns : VML_STACKS_OVER_NS;
 	s->skel->rodata->fallback_text_start = start;
 	s->skel->rodata->fallback_text_end = end;
+	return 0;
 }
 
-static int open_and_load(struct session *s, const struct vml_live_options *o)
+static int open_and_load(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
 {
 	/*
 	 * Named even when it is the default: without a path libbpf looks for types that
@@ -90,15 +96,12 @@ static int open_and_load(struct session *s, const struct vml_live_options *o)
 	if (!s->skel)
 		return -errno;
 	hooks_choose(s);
-	if (o->max_processes) {
-		bpf_map__set_max_entries(s->skel->maps.processes, o->max_processes);
-		bpf_map__set_max_entries(s->skel->maps.times, o->max_processes);
-	}
-	if (o->max_vmas)
-		bpf_map__set_max_entries(s->skel->maps.vmas, o->max_vmas);
-	set_constants(s, o);
 	culprit[0] = '\0';
-	err = vmalock_bpf__load(s->skel);
+	err = set_constants(s, o);
+	if (!err)
+		err = memory_limit(s->skel, s->memory_bytes, error);
+	if (!err)
+		err = vmalock_bpf__load(s->skel);
 	if (err) {
 		vmalock_bpf__destroy(s->skel);
 		s->skel = NULL;
@@ -107,12 +110,12 @@ static int open_and_load(struct session *s, const struct vml_live_options *o)
 }
 
 /* A program that does not load is left out, with what it shows, and the others are tried again. */
-static int load(struct session *s, const struct vml_live_options *o)
+static int load(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
 {
 	int err;
 
 	do {
-		err = open_and_load(s, o);
+		err = open_and_load(s, o, error);
 	} while (err && err != -ENOMEM && culprit[0] && hooks_drop(s, culprit, err));
 	return err;
 }
@@ -122,49 +125,85 @@ static int add_untracked(struct session *s)
 {
 	struct vml_proc_value process = { .comm = "(untracked)" };
 	struct vml_vma_value vma = { .kind = VML_VMA_UNKNOWN };
+	struct vml_write_wait write_wait = {};
 	struct vml_blocker_value blocker = { .comm = "(untracked)" };
 	struct vml_blocker_key blocker_key = {};
 	struct vml_vma_key key = {};
 	int err;
 
-	err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.processes), &key.proc, &process, BPF_ANY);
+	err = row_put(s->skel, s->skel->maps.processes, &key.proc, &process);
 	if (!err)
-		err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.vmas), &key, &vma, BPF_ANY);
+		err = row_put(s->skel, s->skel->maps.vmas, &key, &vma);
 	if (!err)
-		err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.blockers), &blocker_key, &blocker, BPF_ANY);
+		err = row_put(s->skel, s->skel->maps.write_waits, &key, &write_wait);
+	if (!err)
+		err = row_put(s->skel, s->skel->maps.blockers, &blocker_key, &blocker);
 	return err;
 }
 
-static int start(struct session *s)
+/* Everything is attached: it counts from now on. */
+static void enable(struct session *s)
 {
-	int err;
+	s->skel->bss->enabled_ns = vml_now_boot();
+	s->skel->bss->enabled = 1; /* nothing is counted by halves */
+	duty_watch(s);
+}
 
-	err = add_untracked(s);
+static int attach(struct session *s)
+{
+	union bpf_iter_link_info of = { .map.map_fd = bpf_map__fd(s->skel->maps.vmas) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, vmas, .link_info = &of, .link_info_len = sizeof(of));
+	int err = add_untracked(s);
+
 	if (err)
 		return err;
-	s->iter_link = bpf_program__attach_iter(s->skel->progs.iter_tasks, NULL);
-	if (!s->iter_link)
+	s->tasks_link = bpf_program__attach_iter(s->skel->progs.iter_tasks, NULL);
+	if (!s->tasks_link)
 		return -errno;
-	s->iter_fd = bpf_link__fd(s->iter_link);
+	s->vmas_link = bpf_program__attach_iter(s->skel->progs.iter_vmas, &vmas);
+	if (!s->vmas_link)
+		return -errno;
 	caps_set(&s->caps, VML_CAP_TASK_ITERATOR, VML_CAP_YES, "an iterator over tasks attached");
 	err = hooks_attach(s);
 	if (err)
 		return err;
-	s->perf_before = hooks_perf_skipped(s);
-	s->skel->bss->enabled = 1; /* last: nothing is counted by halves */
+	s->perf_before = perf_look(s);
+	enable(s);
 	return 0;
+}
+
+static int start(struct session *s)
+{
+	struct apart apart = { .fd = -1 };
+	bool measured;
+	int err;
+
+	/* no second process: what the programs cost is not known then */
+	measured = s->calibrate && !cost_apart_begin(&apart) && !cost_apart_measure(&apart, &s->cost.without);
+	err = attach(s);
+	if (measured && !err)
+		cost_first(s, &apart);
+	cost_apart_end(&apart);
+	return err;
 }
 
 static void unload(struct session *s)
 {
 	hooks_detach(s);
-	bpf_link__destroy(s->iter_link);
+	bpf_link__destroy(s->tasks_link);
+	bpf_link__destroy(s->vmas_link);
 	vmalock_bpf__destroy(s->skel);
 	s->skel = NULL;
-	s->iter_link = NULL;
+	s->tasks_link = s->vmas_link = NULL;
 }
 
 /* ---- choosing */
+
+/* -EINVAL is of options; what the kernel refuses is no wrong usage. */
+static int of_kernel(int err)
+{
+	return err == -EINVAL ? -EIO : err;
+}
 
 /* One backend from its trial to counting. */
 static int try_backend(struct session *s, enum backend b, const struct vml_live_options *o, char error[VML_ERROR_MAX])
@@ -177,7 +216,7 @@ static int try_backend(struct session *s, enum backend b, const struct vml_live_
 	s->multi = false;
 	memset(s->dropped, 0, sizeof(s->dropped));
 	if (b == BACKEND_FENTRY)
-		caps_try_fentry(&s->caps);
+		caps_try_fentry(&s->caps, o->btf_path ? NULL : s->btf);
 	else if (b == BACKEND_KPROBE)
 		caps_try_kprobe(&s->caps, &s->multi);
 	if (b != BACKEND_TRACEPOINT && !vml_caps_has(&s->caps, trial)) {
@@ -185,11 +224,14 @@ static int try_backend(struct session *s, enum backend b, const struct vml_live_
 			 s->caps.cap[trial].how);
 		return -EOPNOTSUPP;
 	}
-	err = load(s, o);
+	error[0] = '\0';
+	err = load(s, o, error);
+	if (err == -E2BIG && error[0])
+		return -EINVAL; /* of memory_limit(), which has said why */
 	if (err) {
 		caps_set(&s->caps, VML_CAP_BPF, VML_CAP_NO, "loading the programs: %s", strerror(-err));
 		caps_explain(err, "load BPF programs", error);
-		return err;
+		return of_kernel(err);
 	}
 	caps_set(&s->caps, VML_CAP_BPF, VML_CAP_YES, "the programs loaded");
 	err = start(s);
@@ -208,7 +250,7 @@ static int try_backend(struct session *s, enum backend b, const struct vml_live_
 		s->caps = before;
 	}
 	unload(s);
-	return err;
+	return of_kernel(err);
 }
 
 static int choose(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
@@ -238,23 +280,26 @@ static int choose(struct session *s, const struct vml_live_options *o, char erro
 	return err;
 }
 
-int session_open(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
+int session_open(struct session *s, const struct vml_live_options *o, bool calibrate, char error[VML_ERROR_MAX])
 {
-	libbpf_print_fn_t before;
 	int err;
 
-	*s = (struct session){ .iter_fd = -1, .exact = o->detail && !strcmp(o->detail, "exact") };
+	*s = (struct session){ .exact = o->detail && !strcmp(o->detail, "exact") };
+	s->calibrate = calibrate;
+	s->memory_bytes = o->memory_bytes ? o->memory_bytes : VML_MEMORY_BYTES;
+	s->cost.period_ns = o->calibrate_ns ? o->calibrate_ns : VML_CALIBRATE_NS;
+	s->duty.seed = vml_now_mono() | 1;
 	caps_init(&s->caps);
-	before = libbpf_set_print(listen);
+	libbpf_set_print(listen); /* for good: what reads maps later can fail, too */
 	err = caps_from_btf(&s->caps, o->btf_path, &s->btf, error);
 	if (!err) {
 		s->fault_tracepoint = s->caps.cap[VML_CAP_FAULTS_USER].state != VML_CAP_NO;
 		caps_try_names(&s->caps);
 		err = choose(s, o, error);
 	}
+	s->duty.possible = !err && o->guard && hooks_have_hot(s);
 	btf__free(s->btf);
 	s->btf = NULL;
-	libbpf_set_print(before);
 	if (err)
 		session_close(s);
 	return err;

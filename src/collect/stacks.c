@@ -150,12 +150,13 @@ int stacks_read(struct stacks *s, const struct session *session, const struct ta
 
 		/* as a blocker: its thread was shown for the last time, and it, too */
 		if (!table_find(&t->threads, &id) && was_shown(&s->before, e))
-			bpf_map_delete_elem(fd, &e->key);
+			row_remove(session->skel, session->skel->maps.stack_blame, &e->key);
 		else
 			s->now.entry[used++] = *e;
 	}
 	s->now.n = used;
-	qsort(s->now.entry, used, sizeof(*s->now.entry), in_order);
+	if (used)
+		qsort(s->now.entry, used, sizeof(*s->now.entry), in_order);
 	vml_symbols_trim(s->symbols);
 	return 0;
 }

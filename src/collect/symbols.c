@@ -8,6 +8,7 @@
  * has nothing, and only when the process, or its container, has a perf map.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,8 @@ struct vml_symbols {
 	struct vml_symbols_stats stats;
 	struct kallsyms *kallsyms;
 	uint64_t kallsyms_ns; /* when it was read; 0: never */
+	/* open all the time: the kernel asks for CAP_SYSLOG when it is opened, and that may be dropped later */
+	int kallsyms_fd;
 	char module[64], module_id[2 * SYMBOLS_BUILD_ID_MAX + 1]; /* the last that was asked for */
 	bool bcc_tried;
 	struct symbols_bcc *bcc;
@@ -92,12 +95,15 @@ static bool is_due(const struct vml_symbols *s, uint64_t then)
 
 static void read_kallsyms(struct vml_symbols *s)
 {
+	int fd = fcntl(s->kallsyms_fd, F_DUPFD_CLOEXEC, 0), err;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	struct kallsyms *k = NULL;
-	FILE *f = fopen(s->options.kallsyms_path, "re");
-	int err = f ? kallsyms_parse(f, &k) : -errno;
 
+	err = f && !lseek(fd, 0, SEEK_SET) ? kallsyms_parse(f, &k) : -errno;
 	if (f)
 		fclose(f);
+	else if (fd >= 0)
+		close(fd);
 	s->kallsyms_ns = vml_now_mono();
 	s->stats.kallsyms_read++;
 	if (!err || !s->kallsyms)
@@ -380,6 +386,7 @@ int vml_symbols_open(const struct vml_symbols_options *o, struct vml_symbols **r
 		s->options.refresh_ns = REFRESH_NS;
 	if (!s->options.kallsyms_path)
 		s->options.kallsyms_path = "/proc/kallsyms";
+	s->kallsyms_fd = open(s->options.kallsyms_path, O_RDONLY | O_CLOEXEC);
 	for (size_t i = 0; i < SYMBOLS_PROCESSES; i++)
 		s->process[i].dir = -1;
 	*ret = s;
@@ -395,6 +402,8 @@ void vml_symbols_close(struct vml_symbols *s)
 	for (size_t i = 0; i < SYMBOLS_FILES; i++)
 		file_drop(&s->file[i]);
 	kallsyms_free(s->kallsyms);
+	if (s->kallsyms_fd >= 0)
+		close(s->kallsyms_fd);
 	symbols_bcc_close(s->bcc);
 	free(s);
 }

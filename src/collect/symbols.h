@@ -106,6 +106,8 @@ int symbols_process_maps(int dir, struct symbols_maps *ret);
 /* A regular file that is what @m maps, as far as inode numbers tell; @dir may be of a process that has ended. */
 int symbols_mapping_open(int dir, const struct symbols_mapping *m);
 
+/* The innermost number of the line "NSpid:" in the text of a /proc/PID/status; 0: there is none. */
+uint32_t symbols_status_pid(FILE *f);
 /* /tmp/perf-PID.map, of the host or of its container, in which a JIT compiler tells its functions, exists. */
 bool symbols_process_has_perf_map(int dir, uint32_t pid);
 

@@ -153,6 +153,54 @@ static bool is_bounded(Elf *elf, bool trusted)
 	return true;
 }
 
+static bool is_dynamic(Elf *elf)
+{
+	GElf_Phdr ph;
+	size_t n;
+
+	if (elf_getphdrnum(elf, &n))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type == PT_DYNAMIC)
+			return true;
+	return false;
+}
+
+/* The names of a symbol table: in a table of strings of which the last one ends, too. */
+static bool names_end(Elf *elf, const GElf_Shdr *symbols)
+{
+	Elf_Scn *scn = elf_getscn(elf, symbols->sh_link);
+	const Elf_Data *data;
+	GElf_Shdr sh;
+
+	if (!scn || !gelf_getshdr(scn, &sh) || sh.sh_type != SHT_STRTAB)
+		return false;
+	data = elf_getdata(scn, NULL);
+	return data && data->d_size && !((const char *)data->d_buf)[data->d_size - 1];
+}
+
+/*
+ * libdwfl looks where a name begins, and not whether it ends (elfutils 0.188, dwfl_module_getsym.c).
+ * Without sections it would take the tables that PT_DYNAMIC tells of, at which we cannot look.
+ */
+static bool is_terminated(Elf *elf)
+{
+	Elf_Scn *scn = NULL;
+	bool any = false;
+	GElf_Shdr sh;
+
+	while ((scn = elf_nextscn(elf, scn))) {
+		if (!gelf_getshdr(scn, &sh))
+			return false;
+		if (sh.sh_type != SHT_SYMTAB && sh.sh_type != SHT_DYNSYM)
+			continue;
+		if (!names_end(elf, &sh))
+			return false;
+		any = true;
+	}
+	return any || !is_dynamic(elf);
+}
+
 static int report(struct symbols_elf *e)
 {
 	void **userdata;
@@ -195,7 +243,7 @@ int symbols_elf_open(int fd, struct symbols_elf **ret)
 	e->fd = fd;
 	e->elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (e->elf && elf_kind(e->elf) == ELF_K_ELF && !fstat(fd, &st) && is_bounded(e->elf, st.st_uid == 0) &&
-	    find_range(e))
+	    is_terminated(e->elf) && find_range(e))
 		err = report(e);
 	if (err) {
 		symbols_elf_close(e);

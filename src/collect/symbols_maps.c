@@ -14,6 +14,7 @@
 #include <linux/openat2.h>
 
 #include "symbols.h"
+#include "vmalock/base.h"
 
 /* What the kernel appends to the path of a file that was unlinked. */
 #define DELETED " (deleted)"
@@ -105,10 +106,9 @@ struct symbols_mapping *symbols_maps_find(const struct symbols_maps *m, uint64_t
 
 /* ---- the process */
 
-/* Ticks of sysconf(_SC_CLK_TCK) since boot: field 22 of /proc/PID/stat, 20 behind the name, which may hold anything. */
 static int start_ticks(int dir, uint64_t *ret)
 {
-	char buf[1024], *p;
+	char buf[1024];
 	ssize_t n;
 	int fd = openat(dir, "stat", O_RDONLY | O_CLOEXEC);
 
@@ -119,13 +119,7 @@ static int start_ticks(int dir, uint64_t *ret)
 	if (n <= 0)
 		return -ESRCH;
 	buf[n] = '\0';
-	p = strrchr(buf, ')');
-	for (int i = 0; p && i < 20; i++)
-		p = strchr(p + 1, ' ');
-	if (!p)
-		return -ESRCH;
-	*ret = strtoull(p, NULL, 10);
-	return 0;
+	return vml_proc_start_ticks(buf, ret) ? -ESRCH : 0;
 }
 
 int symbols_process_open(uint32_t pid, uint64_t start_ns, int *ret)
@@ -283,27 +277,31 @@ static bool is_below(int dir, const char *root_name, uint32_t pid)
 	return found;
 }
 
-/* The innermost number of the line "NSpid:" of /proc/PID/status; 0 when it cannot be read. */
-static uint32_t inner_pid(int dir)
+uint32_t symbols_status_pid(FILE *f)
 {
-	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC);
-	char line[256], *last;
-	uint32_t pid = 0;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[512], *last; /* 33 namespaces, 8 bytes each */
 
-	if (!f) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
 	while (fgets(line, sizeof(line), f)) {
 		if (strncmp(line, "NSpid:", 6))
 			continue;
 		last = strrchr(line, '\t');
-		pid = last ? (uint32_t)strtoul(last, NULL, 10) : 0;
-		break;
+		return last ? (uint32_t)strtoul(last, NULL, 10) : 0;
 	}
-	fclose(f);
+	return 0;
+}
+
+static uint32_t inner_pid(int dir)
+{
+	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	uint32_t pid = 0;
+
+	if (f) {
+		pid = symbols_status_pid(f);
+		fclose(f);
+	} else if (fd >= 0) {
+		close(fd);
+	}
 	return pid;
 }
 

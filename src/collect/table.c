@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect.h"
+#include "table.h"
 
-static int compare(const void *a, const void *b)
-{
-	return vml_id_compare(a, b);
-}
+const struct item item_new;
 
 struct item *table_find(const struct table *t, const struct vml_id *id)
 {
-	struct item *const *found = tfind(id, &t->root, compare);
-
-	return found ? *found : NULL;
+	return index_find(&t->index, id);
 }
 
 struct item *table_get(struct table *t, const struct vml_id *id)
@@ -29,72 +23,176 @@ struct item *table_get(struct table *t, const struct vml_id *id)
 		return NULL;
 	e->id = *id;
 	e->uid = UINT32_MAX;
-	if (!tsearch(e, &t->root, compare)) {
+	if (index_add(&t->index, e)) {
 		free(e);
 		return NULL;
 	}
-	t->n++;
+	e->table = t;
+	e->before = &item_new;
+	LIST_INSERT_HEAD(&t->changes, e, changes);
 	return e;
 }
 
-static void item_free(void *p)
+static void drop_reading(struct item *e)
 {
-	struct item *e = p;
+	if (e->reading)
+		LIST_REMOVE(e, reads);
+	free(e->reading);
+	free(e->reading_cell);
+	e->reading = NULL;
+	e->reading_cell = NULL;
+}
 
+static void item_free(struct item *e)
+{
+	item_forget(e);
+	drop_reading(e);
 	free(e->cell);
 	free(e->comm);
 	free(e->cgroup);
 	free(e->name);
 	free(e->victim_cgroup);
-	free(e->reading);
-	free(e->reading_cell);
+	free(e->unseen);
 	free(e);
 }
 
 void table_remove(struct table *t, struct item *e)
 {
-	tdelete(e, &t->root, compare);
+	index_remove(&t->index, e);
 	item_free(e);
-	t->n--;
+}
+
+static void free_one(struct item *e, void *arg)
+{
+	(void)arg;
+	item_free(e);
 }
 
 void table_free(struct table *t)
 {
-	tdestroy(t->root, item_free);
-	t->root = NULL;
-	t->n = 0;
-}
-
-struct walk {
-	void (*each)(struct item *e, void *arg);
-	void *arg;
-};
-
-static void visit(const void *node, VISIT which, void *arg)
-{
-	struct walk *w = arg;
-
-	if (which == postorder || which == leaf)
-		w->each(*(struct item *const *)node, w->arg);
+	table_walk(t, free_one, NULL);
+	index_free(&t->index);
 }
 
 void table_walk(const struct table *t, void (*each)(struct item *e, void *arg), void *arg)
 {
-	struct walk w = { each, arg };
-
-	twalk_r(t->root, visit, &w);
+	for (size_t i = 0; i < t->index.room; i++)
+		if (t->index.slot[i].item)
+			each(t->index.slot[i].item, arg);
 }
 
-/* A raw count of the kernel, modulo 2^32, to one that never falls. */
-static bool cell_raise(struct cell *c, uint32_t raw)
+static int compare(const void *a, const void *b)
+{
+	const struct item *const *x = a, *const *y = b;
+
+	return vml_id_compare(&(*x)->id, &(*y)->id);
+}
+
+struct item **table_sorted(const struct table *t, bool (*which)(struct item *e, void *arg), void *arg, size_t *ret_n)
+{
+	struct item **sorted = malloc((t->index.n + 1) * sizeof(*sorted));
+	size_t n = 0;
+
+	for (size_t i = 0; sorted && i < t->index.room; i++) {
+		struct item *e = t->index.slot[i].item;
+
+		if (e && (!which || which(e, arg)))
+			sorted[n++] = e;
+	}
+	if (sorted)
+		qsort(sorted, n, sizeof(*sorted), compare);
+	*ret_n = n;
+	return sorted;
+}
+
+struct item **table_changes(const struct table *t, size_t *ret_n)
+{
+	struct item **sorted = malloc((t->index.n + 1) * sizeof(*sorted)), *e;
+	size_t n = 0;
+
+	if (!sorted)
+		return NULL;
+	LIST_FOREACH(e, &t->changes, changes)
+	sorted[n++] = e;
+	qsort(sorted, n, sizeof(*sorted), compare);
+	*ret_n = n;
+	return sorted;
+}
+
+struct item *item_process(const struct tables *t, struct item *e)
+{
+	const struct vml_id id = { .pid = e->id.pid, .exec = e->id.exec, .start_ns = e->id.start_ns };
+
+	if (e->table == &t->processes)
+		return e;
+	if (!e->process)
+		e->process = table_find(&t->processes, &id);
+	return e->process;
+}
+
+/* ---- what it was */
+
+int item_remember(struct item *e)
+{
+	struct item *was;
+
+	if (e->before || !e->table)
+		return 0;
+	was = malloc(sizeof(*was));
+	if (!was)
+		return -ENOMEM;
+	*was = (struct item){ .ncells = e->ncells };
+	memcpy(was->base, e->base, sizeof(was->base));
+	memcpy(was->max_ns, e->max_ns, sizeof(was->max_ns));
+	if (e->ncells) {
+		was->cell = malloc(e->ncells * sizeof(*was->cell));
+		if (!was->cell) {
+			free(was);
+			return -ENOMEM;
+		}
+		memcpy(was->cell, e->cell, e->ncells * sizeof(*was->cell));
+	}
+	e->before = was;
+	LIST_INSERT_HEAD(&e->table->changes, e, changes);
+	return 0;
+}
+
+void item_forget(struct item *e)
+{
+	struct item *was = e->before == &item_new ? NULL : (struct item *)e->before;
+
+	if (e->before)
+		LIST_REMOVE(e, changes);
+	if (was)
+		free(was->cell);
+	free(was);
+	e->before = NULL;
+}
+
+/* How far a raw count of the kernel, modulo 2^32, is above @c; 0: lower than before, not all of it was seen. */
+static uint32_t cell_above(const struct cell *c, uint32_t raw)
 {
 	uint32_t d = raw - c->raw;
 
-	if (!d || d > INT32_MAX) /* lower than before: not all of it was seen */
-		return false;
-	c->raw = raw;
-	c->sum += d;
-	return true;
+	return d > INT32_MAX ? 0 : d;
+}
+
+#define BLOCK 16
+/* Most cells are 0: how many are not. */
+static uint32_t count_used(const uint32_t *dense, uint32_t n)
+{
+	static const uint32_t zero[BLOCK];
+	uint32_t i = 0, used = 0;
+
+	while (i < n) {
+		uint32_t end = i + BLOCK < n ? i + BLOCK : n;
+
+		if (end - i == BLOCK && !memcmp(dense + i, zero, sizeof(zero)))
+			i = end;
+		for (; i < end; i++)
+			used += dense[i] != 0;
+	}
+	return used;
 }
 
 /* Merges the cells that are new in @dense into the sorted ones: @need then. */
@@ -121,49 +219,66 @@ static int cells_insert(struct item *e, const uint32_t *dense, uint32_t n, uint3
 
 int item_raise_cells(struct item *e, const uint32_t *dense, uint32_t n, uint32_t pass)
 {
-	uint32_t at = 0, need = e->ncells;
+	uint32_t known = 0, used = count_used(dense, n), last = 0;
 	bool changed = false;
-	int err = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (at < e->ncells && e->cell[at].index == i)
-			changed |= cell_raise(&e->cell[at++], dense[i]);
-		else
-			need += dense[i] != 0;
-	}
-	if (need != e->ncells) {
-		err = cells_insert(e, dense, n, need);
-		changed = true;
-	}
 	e->seen = pass;
-	if (changed)
-		e->changed = pass;
-	return err;
+	for (; last < e->ncells && e->cell[last].index < n; last++) {
+		changed |= cell_above(&e->cell[last], dense[e->cell[last].index]) != 0;
+		known += dense[e->cell[last].index] != 0;
+	}
+	if (!changed && used == known)
+		return 0;
+	if (item_remember(e))
+		return -ENOMEM;
+	e->changed = pass;
+	for (uint32_t at = 0; at < last; at++) {
+		struct cell *c = &e->cell[at];
+		uint32_t d = cell_above(c, dense[c->index]);
+
+		c->raw += d;
+		c->sum += d;
+	}
+	return used == known ? 0 : cells_insert(e, dense, n, e->ncells + used - known);
 }
 
-void item_raise(struct item *e, const struct reading *r, uint32_t pass)
+int item_raise(struct item *e, const struct reading *r, uint32_t pass)
 {
+	bool more = false, longer = false;
+
 	e->seen = pass;
-	for (size_t i = 0; i < NBASE; i++) {
-		if (r->base[i] > e->base[i]) {
+	for (size_t i = 0; i < NBASE; i++)
+		more |= r->base[i] > e->base[i];
+	for (size_t i = 0; i < VML_NTIMES; i++)
+		longer |= r->max_ns[i] > e->max_ns[i];
+	if (!more && !longer)
+		return 0;
+	if (item_remember(e))
+		return -ENOMEM;
+	if (more)
+		e->changed = pass;
+	for (size_t i = 0; i < NBASE; i++)
+		if (r->base[i] > e->base[i])
 			e->base[i] = r->base[i];
-			e->changed = pass;
-		}
-	}
 	for (size_t i = 0; i < VML_NTIMES; i++)
 		if (r->max_ns[i] > e->max_ns[i])
 			e->max_ns[i] = r->max_ns[i];
+	return 0;
 }
 
 /* ---- readings that wait until all their parts are seen */
 
 int item_read(struct item *e, bool cells)
 {
-	if (!e->reading)
+	if (!e->reading) {
 		e->reading = calloc(1, sizeof(*e->reading));
+		if (!e->reading)
+			return -ENOMEM;
+		LIST_INSERT_HEAD(&e->table->reads, e, reads);
+	}
 	if (cells && !e->reading_cell)
 		e->reading_cell = calloc(NCELLS, sizeof(*e->reading_cell));
-	return e->reading && (!cells || e->reading_cell) ? 0 : -ENOMEM;
+	return !cells || e->reading_cell ? 0 : -ENOMEM;
 }
 
 struct item *table_read(struct table *t, const struct vml_id *id, bool cells)
@@ -187,32 +302,64 @@ static void settle_handover(const struct item *e, struct reading *r)
 		r->base[BASE_RUNQUEUE] = r->base[BASE_HANDOVER] - wakeup;
 }
 
-int item_settle(struct item *e, uint32_t pass)
+static int settle(struct item *e, uint32_t pass)
 {
+	int err;
+
+	settle_handover(e, e->reading);
+	err = item_raise(e, e->reading, pass);
+	if (!err && e->reading_cell)
+		err = item_raise_cells(e, e->reading_cell, NCELLS, pass);
+	return err;
+}
+
+int table_settle(struct table *t, uint32_t pass)
+{
+	struct item *e;
 	int err = 0;
 
-	if (!e->reading)
-		return 0;
-	settle_handover(e, e->reading);
-	item_raise(e, e->reading, pass);
-	if (e->reading_cell)
-		err = item_raise_cells(e, e->reading_cell, NCELLS, pass);
-	free(e->reading);
-	free(e->reading_cell);
-	e->reading = NULL;
-	e->reading_cell = NULL;
+	while ((e = LIST_FIRST(&t->reads))) {
+		if (!err)
+			err = settle(e, pass);
+		drop_reading(e); /* or the next pass would add to it */
+	}
 	return err;
+}
+
+bool item_orphaned(struct item *e, const struct item *process)
+{
+	e->orphaned = process ? 0 : e->orphaned + 1;
+	return e->orphaned > 1;
+}
+
+int item_add_cell(struct item *e, uint32_t index, uint64_t n)
+{
+	uint32_t at = 0;
+	struct cell *cell;
+
+	if (!n)
+		return 0;
+	if (item_remember(e))
+		return -ENOMEM;
+	while (at < e->ncells && e->cell[at].index < index)
+		at++;
+	if (at == e->ncells || e->cell[at].index != index) {
+		cell = reallocarray(e->cell, e->ncells + 1, sizeof(*cell));
+		if (!cell)
+			return -ENOMEM;
+		memmove(&cell[at + 1], &cell[at], (e->ncells - at) * sizeof(*cell));
+		cell[at] = (struct cell){ .index = index };
+		e->cell = cell;
+		e->ncells++;
+	}
+	e->cell[at].sum += n;
+	return 0;
 }
 
 int item_retire(struct item *sum, const struct item *e)
 {
 	struct cell *cell;
 
-	for (size_t i = 0; i < NBASE; i++)
-		sum->base[i] += e->base[i];
-	for (size_t i = 0; i < VML_NTIMES; i++)
-		if (e->max_ns[i] > sum->max_ns[i])
-			sum->max_ns[i] = e->max_ns[i];
 	/* a dense array serves best: every bucket comes up sooner or later */
 	if (!sum->cell) {
 		cell = calloc(NCELLS, sizeof(*cell));
@@ -223,6 +370,11 @@ int item_retire(struct item *sum, const struct item *e)
 		for (uint32_t i = 0; i < NCELLS; i++)
 			cell[i].index = i;
 	}
+	for (size_t i = 0; i < NBASE; i++)
+		sum->base[i] += e->base[i];
+	for (size_t i = 0; i < VML_NTIMES; i++)
+		if (e->max_ns[i] > sum->max_ns[i])
+			sum->max_ns[i] = e->max_ns[i];
 	for (uint32_t i = 0; i < e->ncells; i++)
 		sum->cell[e->cell[i].index].sum += e->cell[i].sum;
 	return 0;
@@ -272,10 +424,24 @@ void reading_add_record(struct reading *r, const struct vml_task_record *t)
 	};
 
 	reading_add_counts(r, &sum);
+	if (!t->torn)
+		r->base[BASE_TASK_FAULTS] += t->task_faults;
 	r->base[BASE_LOCK_EVENTS] += t->lock_events;
 	r->base[BASE_LOCK_FAILED] += t->lock_failed;
 	r->base[BASE_WRITE_READERS] += t->write_readers;
 	reading_add_times(r, 0, t->lock, VML_NLOCKSTATS);
+}
+
+void reading_add_thread(struct reading *r, const struct item *thread)
+{
+	for (size_t i = 0; i <= BASE_WRITE_READERS; i++)
+		r->base[i] += thread->base[i];
+	r->base[BASE_TASK_FAULTS] += thread->base[BASE_TASK_FAULTS];
+	for (size_t i = 0; i < VML_NLOCKSTATS; i++) {
+		r->base[BASE_SUM_NS + i] += thread->base[BASE_SUM_NS + i];
+		if (thread->max_ns[i] > r->max_ns[i])
+			r->max_ns[i] = thread->max_ns[i];
+	}
 }
 
 void cells_add_hists(uint32_t *cell, uint32_t first, const __u32 (*hist)[VML_HIST_BUCKETS], size_t n)

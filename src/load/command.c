@@ -176,6 +176,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static void list(FILE *out)
 {
+	static const struct argp all = { .options = options };
+	static char name[] = "vmalock load";
 	const struct vml_load_scenario *s;
 
 	fputs("Usage: vmalock load SCENARIO [OPTION...]\n"
@@ -184,7 +186,10 @@ static void list(FILE *out)
 	for (s = vml_load_scenarios; s->name; s++)
 		fprintf(out, "  %-12s %s\n", s->name, s->help);
 	fputs("  reason NAME  faults that fall back for that reason; 'vmalock load reason' lists them\n"
-	      "\nExamples:\n"
+	      "\nOptions, where a scenario takes them:\n\n",
+	      out);
+	argp_help(&all, out, ARGP_HELP_LONG, name);
+	fputs("\nExamples:\n"
 	      "  vmalock load shared --seconds 30         contention to look at in vmalocktop\n"
 	      "  vmalock load threads -t 10000 -j         one JSON object with what was done\n"
 	      "  vmalock load reason no_map_pages -j      what was provoked, and how often\n"
@@ -243,10 +248,14 @@ static bool asks_for_help(int argc, char **argv)
 
 static int help(void (*print)(FILE *out))
 {
+	int err;
+
 	print(stdout);
-	if (!fflush(stdout))
+	/* argp_help() flushes, too, and says nothing */
+	err = fflush(stdout) ? errno : ferror(stdout) ? EIO : 0;
+	if (!err)
 		return 0;
-	fprintf(stderr, "vmalock load: cannot write to stdout: %s\n", strerror(errno));
+	fprintf(stderr, "vmalock load: cannot write to stdout: %s\n", strerror(err));
 	return 1;
 }
 
@@ -257,6 +266,7 @@ int vml_load_command(int argc, char **argv)
 	struct argp argp = { .options = some, .parser = parse };
 	struct command c = { 0 };
 	bool reason = false;
+	error_t err;
 
 	if (asks_for_help(argc, argv))
 		return help(list);
@@ -281,8 +291,11 @@ int vml_load_command(int argc, char **argv)
 	snprintf(c.name, sizeof(c.name), "vmalock load %s%s", reason ? "reason " : "", c.scenario->name);
 	argv[1] = c.name;
 	argp.doc = c.scenario->help;
-	if (argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &c))
-		return 2;
+	err = argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &c);
+	if (err == ENOMEM)
+		fprintf(stderr, "%s: out of memory\n", c.name);
+	if (err)
+		return err == ENOMEM ? 1 : 2;
 	if (c.options.limit_ns && !c.rounds_set)
 		c.options.rounds = UINT32_MAX;
 	return run(&c);

@@ -175,7 +175,7 @@ uint64_t vml_load_sleeping_ns(const struct vml_load_culprit *c)
 	return c->call_ns > awake ? c->call_ns - awake : 0;
 }
 
-bool vml_load_in_call(const struct vml_load_culprit *c)
+static bool in_call(const struct vml_load_culprit *c)
 {
 	return atomic_load(&c->clock) & 1;
 }
@@ -206,7 +206,7 @@ static uint64_t faults_of(pid_t pid, pid_t tid)
 
 bool vml_load_call_is_under_way(const struct vml_load_culprit *c)
 {
-	return vml_load_in_call(c) && faults_of(c->pid, c->tid) > c->start_faults && vml_load_in_call(c);
+	return in_call(c) && faults_of(c->pid, c->tid) > c->start_faults && in_call(c);
 }
 
 void vml_load_pause(uint64_t ns)

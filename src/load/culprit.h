@@ -84,7 +84,6 @@ void vml_load_call_begin(struct vml_load_culprit *c);
 void vml_load_call_end(struct vml_load_culprit *c);
 /* What is left of call_ns; never less than 0, since the clocks are read one after another. */
 uint64_t vml_load_sleeping_ns(const struct vml_load_culprit *c);
-bool vml_load_in_call(const struct vml_load_culprit *c);
 /* In its call, and it has faulted there: of a call that faults in pages, it holds the lock.  Only of long calls. */
 bool vml_load_call_is_under_way(const struct vml_load_culprit *c);
 void vml_load_pause(uint64_t ns);

@@ -6,8 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,6 +94,19 @@ bool vml_load_is_device(const struct vml_load *l)
 	struct stat st;
 
 	return l->options.path && !stat(l->options.path, &st) && S_ISBLK(st.st_mode);
+}
+
+int vml_load_device_open(struct vml_load *l, uint64_t pages)
+{
+	uint64_t size = 0;
+
+	snprintf(l->path, sizeof(l->path), "%s", l->options.path);
+	l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
+	if (l->fd < 0 || ioctl(l->fd, BLKGETSIZE64, &size))
+		return vml_load_fail(l, -errno, "cannot read %s", l->path);
+	if (size < pages * l->page)
+		return vml_load_fail(l, -EOPNOTSUPP, "%s has less than %llu pages", l->path, (unsigned long long)pages);
+	return 0;
 }
 
 int vml_load_file_create(struct vml_load *l, uint64_t pages)

@@ -200,6 +200,7 @@ struct vml_load {
 
 	/* the report */
 	struct rusage before, after;
+	char done[6]; /* "done\n", where no fault is needed to write it */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
 	struct vml_load_calls calls;
 	uint64_t did[VML_DID_COUNT];
@@ -314,9 +315,7 @@ int vml_load_stack_use(struct vml_load *l, uint32_t i, pthread_attr_t *attr);
 
 /* ---- userfaultfd and a thread that resolves its faults (uffd.c) */
 
-/* Faults on missing pages of [p, p + len) go to the monitor: pages of even index are copied, others zero. */
-int vml_load_uffd_open(struct vml_load *l, uint8_t *p, size_t len);
-/* The same, but nobody resolves them. */
+/* Faults on missing pages of [p, p + len) wait, and nobody resolves them. */
 int vml_load_uffd_register(struct vml_load *l, uint8_t *p, size_t len);
 /* Until one more thread waits in a fault; only without monitor. */
 int vml_load_uffd_wait_fault(struct vml_load *l);
@@ -333,15 +332,6 @@ void vml_load_uffd_close(struct vml_load *l);
 int vml_load_undo_later(struct vml_load *l, void (*undo)(const void *arg), const void *arg);
 void vml_load_undo_now(struct vml_load *l);
 
-/* ---- swap (swap.c) */
-
-enum vml_load_swap_kind {
-	VML_SWAP_ANY, /* what the host has, or memory (zram), or a file */
-	VML_SWAP_FILE, /* only a file: reading it back takes time */
-};
-/* Names in l->path what it made; nothing when the host had swap. */
-int vml_load_swap_on(struct vml_load *l, enum vml_load_swap_kind kind, uint64_t bytes);
-
 /* ---- a file to map (file.c) */
 
 /* Creates options.path, or a file without name in $TMPDIR, with @pages; l->fd, l->path. */
@@ -349,6 +339,8 @@ int vml_load_file_create(struct vml_load *l, uint64_t pages);
 void vml_load_file_remove(struct vml_load *l);
 /* options.path is a block device that is there already. */
 bool vml_load_is_device(const struct vml_load *l);
+/* It, to be read only; l->fd, l->path.  -EOPNOTSUPP: it has less than @pages. */
+int vml_load_device_open(struct vml_load *l, uint64_t pages);
 
 /* ---- scenarios: open, body, change, close, or run */
 
@@ -435,6 +427,11 @@ int vml_load_pageio_open(struct vml_load *l); /* pageio.c */
 void vml_load_pageio(struct vml_load_worker *w, bool rehearsal);
 int vml_load_pageio_check(struct vml_load *l);
 void vml_load_pageio_close(struct vml_load *l);
+
+void vml_load_threadstarts_change(struct vml_load_worker *w); /* starts.c */
+int vml_load_mappings_open(struct vml_load *l);
+void vml_load_mappings(struct vml_load_worker *w, bool rehearsal);
+void vml_load_mappings_close(struct vml_load *l);
 
 int vml_load_shortlived(struct vml_load *l); /* shortlived.c */
 int vml_load_exec(struct vml_load *l); /* exec.c */

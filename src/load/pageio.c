@@ -98,7 +98,8 @@ int vml_load_pageio_open(struct vml_load *l)
 
 	err = vml_load_blocking_open(l, 1);
 	if (!err)
-		err = vml_load_file_create(l, file_pages(l));
+		err = vml_load_is_device(l) ? vml_load_device_open(l, file_pages(l))
+					    : vml_load_file_create(l, file_pages(l));
 	if (err)
 		return err;
 	l->file = l->fd;

@@ -7,10 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/auxv.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -166,20 +164,6 @@ static void anon_vma_close(struct vml_load *l)
 
 /* ---- file_io: pages of a file that are not in the page cache */
 
-/* A device is only read. */
-static int device_open(struct vml_load *l, uint64_t pages)
-{
-	uint64_t size = 0;
-
-	snprintf(l->path, sizeof(l->path), "%s", l->options.path);
-	l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
-	if (l->fd < 0 || ioctl(l->fd, BLKGETSIZE64, &size))
-		return vml_load_fail(l, -errno, "cannot read %s", l->path);
-	if (size < pages * l->page)
-		return vml_load_fail(l, -EOPNOTSUPP, "%s has less than %llu pages", l->path, (unsigned long long)pages);
-	return 0;
-}
-
 static int cold_file_open(struct vml_load *l, uint64_t pages)
 {
 	struct statfs fs;
@@ -201,7 +185,7 @@ static int file_io_open(struct vml_load *l)
 	void *p;
 	int err;
 
-	err = vml_load_is_device(l) ? device_open(l, pages) : cold_file_open(l, pages);
+	err = vml_load_is_device(l) ? vml_load_device_open(l, pages) : cold_file_open(l, pages);
 	if (err)
 		return err;
 	p = mmap(NULL, pages * l->page, PROT_READ, MAP_SHARED, l->fd, 0);

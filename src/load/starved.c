@@ -146,19 +146,34 @@ void vml_load_starved(struct vml_load_worker *w, bool rehearsal)
 		vml_load_culprit_leave(c);
 }
 
-static bool mostly_runnable(const struct vml_load *l)
+/* Kept from its CPU for less than it needs it. */
+static bool too_long(const struct vml_load *l)
 {
 	const struct vml_load_culprit *c = &l->blocking->culprit[0];
 
+	return c->cpu_ns > atomic_load(&c->calls) * HOG_NS;
+}
+
+static bool mostly_runnable(const struct vml_load *l)
+{
+	const struct vml_load_culprit *c = &l->blocking->culprit[0];
+	uint64_t off_cpu = c->call_ns > c->cpu_ns ? c->call_ns - c->cpu_ns : 0;
+	/* it may have waited for its CPU before and after its calls, too */
+	uint64_t runnable = c->runnable_ns < off_cpu ? c->runnable_ns : off_cpu;
+
 	/* without the file nobody knows */
-	return !c->split || c->runnable_ns >= c->call_ns * RUNNABLE_SHARE / 100;
+	return !c->split || runnable >= c->call_ns * RUNNABLE_SHARE / 100;
 }
 
 int vml_load_starved_check(struct vml_load *l)
 {
 	if (!mostly_runnable(l))
+		return vml_load_fail(l, -EOPNOTSUPP, "the holder got its CPU all the same; %s --pages make its hold %s",
+				     too_long(l) ? "fewer" : "more", too_long(l) ? "shorter" : "longer");
+	/* others wait for as long as it holds */
+	if (vml_load_blocking_share(l) < RUNNABLE_SHARE)
 		return vml_load_fail(l, -EOPNOTSUPP,
-				     "the holder got its CPU all the same; more --pages make its hold longer");
+				     "the holder waited for its CPU while it did not hold: the host has other work");
 	return vml_load_blocking_check(l, "");
 }
 

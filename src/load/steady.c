@@ -67,6 +67,7 @@ int vml_load_begin(struct vml_load *l)
 	/* a rehearsal of the edges themselves */
 	take_begin(l);
 	take_end(l);
+	memcpy(l->done, "done\n", sizeof(l->done));
 	if (l->options.handshake) {
 		err = say(l, "ready\n", 6);
 		if (!err)
@@ -80,9 +81,11 @@ int vml_load_end(struct vml_load *l)
 {
 	int err = 0;
 
+	/* again: this may be another image than that of the beginning */
+	memcpy(l->done, "done\n", sizeof(l->done));
 	take_end(l);
 	if (l->options.handshake) {
-		err = say(l, "done\n", 5);
+		err = say(l, l->done, 5);
 		if (!err)
 			err = wait_line(l);
 	}

@@ -181,17 +181,23 @@ static int device_new(struct vml_load *l, uint64_t bytes, struct area *a)
 	return err ? err : use(a);
 }
 
-int vml_load_swap_on(struct vml_load *l, enum vml_load_swap_kind kind, uint64_t bytes)
+enum swap_kind {
+	SWAP_ANY, /* what the host has, or memory (zram), or a file */
+	SWAP_FILE, /* only a file: reading it back takes time */
+};
+
+/* Names in l->path what it made; nothing when the host had swap. */
+static int swap_on(struct vml_load *l, enum swap_kind kind, uint64_t bytes)
 {
 	struct area a = { 0 };
 	int err = -ENODEV;
 
-	if (kind == VML_SWAP_ANY && !l->options.path && host_has_swap())
+	if (kind == SWAP_ANY && !l->options.path && host_has_swap())
 		return 0;
 	bytes = bytes < MIN_BYTES ? MIN_BYTES : bytes;
 	if (geteuid())
 		return vml_load_fail(l, -EOPNOTSUPP, "swap for the time of the load needs root");
-	if (kind == VML_SWAP_ANY && !l->options.path)
+	if (kind == SWAP_ANY && !l->options.path)
 		err = zram_new(l, bytes, &a);
 	if (err) {
 		vml_load_undo_now(l);
@@ -206,19 +212,19 @@ int vml_load_swap_on(struct vml_load *l, enum vml_load_swap_kind kind, uint64_t 
 		return vml_load_fail(
 			l, -EOPNOTSUPP,
 			"no swap%s, and none at %s (%s); try --file with a PATH on a disk, or an empty device",
-			kind == VML_SWAP_ANY ? " on this host, no zram" : "", a.path, strerror(-err));
+			kind == SWAP_ANY ? " on this host, no zram" : "", a.path, strerror(-err));
 	memcpy(l->path, a.path, sizeof(l->path));
 	return 0;
 }
 
 /* ---- the scenario, and reason folio_locked */
 
-static int open_kind(struct vml_load *l, enum vml_load_swap_kind kind)
+static int open_kind(struct vml_load *l, enum swap_kind kind)
 {
 	uint64_t pages = (uint64_t)l->options.threads * l->options.pages;
 	int err;
 
-	err = vml_load_swap_on(l, kind, 2 * pages * l->page);
+	err = swap_on(l, kind, 2 * pages * l->page);
 	if (err)
 		return err;
 	return vml_load_slices_open(l);
@@ -226,12 +232,12 @@ static int open_kind(struct vml_load *l, enum vml_load_swap_kind kind)
 
 int vml_load_swap_open(struct vml_load *l)
 {
-	return open_kind(l, VML_SWAP_ANY);
+	return open_kind(l, SWAP_ANY);
 }
 
 int vml_load_swap_file_open(struct vml_load *l)
 {
-	return open_kind(l, VML_SWAP_FILE);
+	return open_kind(l, SWAP_FILE);
 }
 
 /* Pages that are not in memory; all of them were written. */

@@ -95,7 +95,8 @@ int vml_load_uffd_register(struct vml_load *l, uint8_t *p, size_t len)
 	return err;
 }
 
-int vml_load_uffd_open(struct vml_load *l, uint8_t *p, size_t len)
+/* They go to the monitor: pages of even index are copied, others zero. */
+static int uffd_open(struct vml_load *l, uint8_t *p, size_t len)
 {
 	struct vml_load_uffd *u;
 	int err;
@@ -156,7 +157,7 @@ int vml_load_userfaultfd_open(struct vml_load *l)
 	int err;
 
 	err = vml_load_slices_open(l);
-	return err ? err : vml_load_uffd_open(l, l->memory, all_slices(l));
+	return err ? err : uffd_open(l, l->memory, all_slices(l));
 }
 
 void vml_load_userfaultfd(struct vml_load_worker *w, bool rehearsal)

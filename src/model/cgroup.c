@@ -33,7 +33,7 @@ int vml_cgroup_blame(struct vml_snapshot *s, struct vml_cgroup_blame **ret, size
 		const struct vml_row *r = &blockers->row[i];
 		uint64_t foreign = r->value[VML_FOREIGN_NS], own = r->value[VML_BLAMED_NS] - foreign;
 
-		if (r->id.pid && !r->id.tid) /* readers of areas: no wait for mmap_lock */
+		if (!strcmp(r->lock, "vma_read")) /* no wait for mmap_lock */
 			continue;
 		if (own)
 			pair[n++] = (struct vml_cgroup_blame){ r->target_cgroup, r->cgroup, own };

@@ -109,7 +109,8 @@ static const struct vml_column field_column[NFIELDS] = {
 static const struct vml_column *const display[VML_NSCOPES][32] = {
 	[VML_PROCESS] = { F(PID), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(BYPASSES), M(MMAP_READ_WAIT_NS),
 			  M(MMAP_WRITE_WAIT_NS), M(MMAP_READ_HOLD_NS), M(MMAP_WRITE_HOLD_NS), F(READ_WAIT_P99),
-			  M(BLAMED_NS), M(UNATTRIBUTED_NS), M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS), F(THREADS), F(CGROUP), M(HANDOVER_RUNQUEUE_NS), M(HANDOVER_WAKEUP_NS), M(SERVE_NS), M(PAGE_IO_NS),
+			  M(BLAMED_NS), M(UNATTRIBUTED_NS), M(ABORTS), M(RETRIES), M(VMA_WRITE_WAIT_NS), F(THREADS),
+			  F(CGROUP), M(HANDOVER_RUNQUEUE_NS), M(HANDOVER_WAKEUP_NS), M(SERVE_NS), M(PAGE_IO_NS),
 			  M(USERFAULTFD_NS), M(MISSES), M(VMA_WRITE_READERS), M(LOCK_FAILED), F(UID), F(COMMAND), NULL },
 	[VML_THREAD] = { F(TID), F(PID), M(FAULTS), F(HIT_RATIO), M(FALLBACKS), M(BYPASSES), M(MMAP_READ_WAIT_NS),
 			 M(MMAP_WRITE_WAIT_NS), M(MMAP_READ_HOLD_NS), M(MMAP_WRITE_HOLD_NS), F(READ_WAIT_P99),
@@ -255,20 +256,6 @@ const char *vml_column_string(const struct vml_column *c, const struct vml_row *
 	return text && *text ? text : NULL;
 }
 
-/* A copy that is cut between characters: what goes to a terminal stays UTF-8. */
-static void put_text(char *buf, size_t n, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= n) {
-		len = n - 1;
-		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--;
-	}
-	memcpy(buf, text, len);
-	buf[len] = 0;
-}
-
 static char *put_number(const struct vml_column *c, double v, char *buf, size_t n)
 {
 	switch (c->unit) {
@@ -298,7 +285,7 @@ char *vml_column_text(const struct vml_column *c, const struct vml_snapshot *s, 
 	double v;
 
 	if (text) {
-		put_text(buf, n, text);
+		vml_text_copy(buf, n, text);
 		return buf;
 	}
 	if (!vml_column_number(c, s, scope, r, &v)) {

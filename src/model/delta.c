@@ -2,9 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model.h"
 #include "vmalock/base.h"
-#include "vmalock/caps.h"
-#include "vmalock/snapshot.h"
 
 /* What a row that was not there before is compared with. */
 static const struct vml_row nothing;
@@ -33,45 +32,14 @@ static int change_hists(struct vml_arena *a, const struct vml_hist *prev, const 
 	return err;
 }
 
-/* Copies *@s into the arena: the delta outlives the snapshots it was made of. */
-static int keep(struct vml_arena *a, const char **s)
-{
-	*s = *s ? vml_arena_strdup(a, *s) : "";
-	return *s ? 0 : -ENOMEM;
-}
-
-static int keep_all(struct vml_arena *a, const char **const text[], size_t n)
-{
-	size_t i;
-	int err = 0;
-
-	for (i = 0; i < n && !err; i++)
-		err = keep(a, text[i]);
-	return err;
-}
-
-static int keep_texts(struct vml_arena *a, struct vml_row *r, enum vml_scope scope)
-{
-	const char **const every[] = { &r->comm, &r->cgroup };
-	const char **const vma[] = { &r->area.kind, &r->area.name };
-	const char **const blocker[] = { &r->context, &r->lock, &r->target, &r->target_cgroup, &r->victim_cgroup };
-	int err = keep_all(a, every, VML_ARRAY_SIZE(every));
-
-	if (!err && scope == VML_VMA)
-		err = keep_all(a, vma, VML_ARRAY_SIZE(vma));
-	if (!err && scope == VML_BLOCKER)
-		err = keep_all(a, blocker, VML_ARRAY_SIZE(blocker));
-	return err;
-}
-
-static int delta_row(struct vml_snapshot *d, enum vml_scope scope, const struct vml_row *prev,
-		     const struct vml_row *cur, struct vml_row *ret)
+int vml_delta_row(struct vml_snapshot *d, enum vml_scope scope, const struct vml_row *prev, const struct vml_row *cur,
+		  struct vml_row *ret)
 {
 	int err;
 
 	*ret = *cur;
 	change_values(prev->value, cur->value, d->have[scope], ret->value);
-	err = keep_texts(d->arena, ret, scope);
+	err = model_keep_texts(d->arena, ret, scope);
 	if (!err)
 		err = vml_tally_delta(d->arena, &prev->reasons, &cur->reasons, &ret->reasons);
 	if (!err)
@@ -94,9 +62,8 @@ static int delta_rows(struct vml_snapshot *d, enum vml_scope scope, const struct
 		      const struct vml_rows *cur)
 {
 	struct vml_rows *ret = &d->rows[scope];
-	const struct vml_row *before;
 	size_t i, j = 0;
-	int err = 0;
+	int c, err = 0;
 
 	/* out of order, a row would look new and its whole past like a change */
 	if (!sorted_and_unique(prev) || !sorted_and_unique(cur))
@@ -105,12 +72,12 @@ static int delta_rows(struct vml_snapshot *d, enum vml_scope scope, const struct
 	if (!ret->row)
 		return -ENOMEM;
 	for (i = 0; i < cur->n && !err; i++) {
-		while (j < prev->n && vml_id_compare(&prev->row[j].id, &cur->row[i].id) < 0)
+		c = -1;
+		while (j < prev->n && (c = vml_id_compare(&prev->row[j].id, &cur->row[i].id)) < 0)
 			j++;
-		before = j < prev->n && !vml_id_compare(&prev->row[j].id, &cur->row[i].id) ? &prev->row[j] : &nothing;
-		err = delta_row(d, scope, before, &cur->row[i], &ret->row[i]);
+		err = vml_delta_row(d, scope, j < prev->n && !c ? &prev->row[j] : &nothing, &cur->row[i],
+				    &ret->row[ret->n++]);
 	}
-	ret->n = cur->n;
 	return err;
 }
 
@@ -126,6 +93,38 @@ static bool is_zero(const struct vml_snapshot *s)
 	return !s->have_reasons;
 }
 
+/*
+ * Faults that nobody saw, nor others like them: their outcomes, reasons and areas are
+ * not known, and so not those of the whole.
+ */
+static void delta_unknown(struct vml_snapshot *d)
+{
+	const uint64_t outcomes = VML_METRIC_BIT(VML_FAULTS_USER) | VML_METRIC_BIT(VML_FAULTS_KERNEL) |
+				  VML_METRIC_BIT(VML_HITS) | VML_METRIC_BIT(VML_ABORTS) | VML_METRIC_BIT(VML_RETRIES) |
+				  VML_METRIC_BIT(VML_MISSES) | VML_METRIC_BIT(VML_BYPASSES) |
+				  VML_METRIC_BIT(VML_FALLBACKS);
+	const uint64_t areas = outcomes | VML_METRIC_BIT(VML_FAULTS) | VML_METRIC_BIT(VML_WAIT_NS) |
+			       VML_METRIC_BIT(VML_MMAP_READ_WAIT_NS);
+	int i;
+
+	if (!d->duty.unknown)
+		return;
+	for (i = 0; i < VML_NSCOPES; i++)
+		d->have[i] &= ~(i == VML_VMA ? areas : outcomes);
+	d->have_reasons = false;
+}
+
+static void delta_duty(struct vml_duty *ret, const struct vml_duty *prev, const struct vml_duty *cur)
+{
+	ret->step = cur->step;
+	ret->attached_ns = change(prev->attached_ns, cur->attached_ns);
+	ret->of_ns = change(prev->of_ns, cur->of_ns);
+	ret->extrapolated = change(prev->extrapolated, cur->extrapolated);
+	ret->borrowed = change(prev->borrowed, cur->borrowed);
+	ret->held = cur->held;
+	ret->unknown = change(prev->unknown, cur->unknown);
+}
+
 /* What only one of the two knows has no change that could be told. */
 static void delta_have(struct vml_snapshot *d, const struct vml_snapshot *prev, const struct vml_snapshot *cur)
 {
@@ -135,6 +134,7 @@ static void delta_have(struct vml_snapshot *d, const struct vml_snapshot *prev, 
 	for (i = 0; i < VML_NSCOPES; i++)
 		d->have[i] = zero ? cur->have[i] : cur->have[i] & prev->have[i];
 	d->have_reasons = cur->have_reasons && (zero || prev->have_reasons);
+	delta_unknown(d);
 }
 
 static int delta_totals(struct vml_snapshot *d, const struct vml_snapshot *prev, const struct vml_snapshot *cur)
@@ -144,6 +144,31 @@ static int delta_totals(struct vml_snapshot *d, const struct vml_snapshot *prev,
 	change_values(prev->total, cur->total, d->have[VML_PROCESS], d->total);
 	err = vml_tally_delta(d->arena, &prev->reasons, &cur->reasons, &d->reasons);
 	return err ? err : change_hists(d->arena, prev->hist, cur->hist, d->hist);
+}
+
+/* Programs are the same ones from snapshot to snapshot, in order of their names. */
+static int delta_programs(struct vml_snapshot *d, const struct vml_snapshot *prev, const struct vml_snapshot *cur)
+{
+	size_t i, j = 0;
+	int err = 0;
+
+	if (!cur->nprogram)
+		return 0;
+	d->program = vml_arena_alloc(d->arena, cur->nprogram * sizeof(*d->program));
+	if (!d->program)
+		return -ENOMEM;
+	for (i = 0; i < cur->nprogram && !err; i++) {
+		struct vml_program *p = &d->program[i];
+
+		*p = cur->program[i];
+		while (j < prev->nprogram && strcmp(prev->program[j].name, p->name) < 0)
+			j++;
+		if (j < prev->nprogram && !strcmp(prev->program[j].name, p->name))
+			p->runs = change(prev->program[j].runs, p->runs);
+		err = model_keep(d->arena, &p->name);
+	}
+	d->nprogram = cur->nprogram;
+	return err;
 }
 
 /* Causes are in the same order most of the time, so the same place is tried first. */
@@ -173,9 +198,9 @@ static int delta_loss(struct vml_snapshot *d, const struct vml_snapshot *prev, c
 
 		*l = cur->loss[i];
 		l->count = change(loss_before(prev, i, l->cause), l->count);
-		err = keep(d->arena, &l->cause);
+		err = model_keep(d->arena, &l->cause);
 		if (!err)
-			err = keep(d->arena, &l->help);
+			err = model_keep(d->arena, &l->help);
 	}
 	d->nloss = cur->nloss;
 	return err;
@@ -200,58 +225,9 @@ static int delta_lookups(struct vml_snapshot *d, const struct vml_snapshot *prev
 		l->lookups = change(before->lookups, l->lookups);
 		l->aborts = change(before->aborts, l->aborts);
 		l->misses = change(before->misses, l->misses);
-		err = keep(d->arena, &l->caller);
+		err = model_keep(d->arena, &l->caller);
 	}
 	d->nlookup = cur->nlookup;
-	return err;
-}
-
-/* What goes on is as @cur saw it. */
-static int copy_stalls(struct vml_snapshot *d, const struct vml_snapshot *cur)
-{
-	size_t i;
-	int err = 0;
-
-	if (!cur->nstall)
-		return 0;
-	d->stall = vml_arena_copy(d->arena, cur->stall, cur->nstall * sizeof(*d->stall));
-	if (!d->stall)
-		return -ENOMEM;
-	for (i = 0; i < cur->nstall && !err; i++) {
-		struct vml_stall *x = &d->stall[i];
-		const char **const text[] = { &x->comm, &x->holder_comm, &x->context, &x->state };
-
-		err = keep_all(d->arena, text, VML_ARRAY_SIZE(text));
-	}
-	d->nstall = cur->nstall;
-	return err;
-}
-
-static int compare_stack(const struct vml_stack *a, const struct vml_stack *b)
-{
-	int c = vml_id_compare(&a->id, &b->id);
-
-	return c ? c : (a->key > b->key) - (a->key < b->key);
-}
-
-static int keep_stack(struct vml_arena *a, struct vml_stack *s)
-{
-	const char **const text[] = { &s->comm, &s->context };
-	struct vml_frame *frame;
-	uint32_t i;
-	int err = keep_all(a, text, VML_ARRAY_SIZE(text));
-
-	if (err || !s->nframes)
-		return err;
-	frame = vml_arena_copy(a, s->frame, s->nframes * sizeof(*frame));
-	if (!frame)
-		return -ENOMEM;
-	for (i = 0; i < s->nframes && !err; i++) {
-		const char **const of[] = { &frame[i].function, &frame[i].file, &frame[i].build_id };
-
-		err = keep_all(a, of, VML_ARRAY_SIZE(of));
-	}
-	s->frame = frame;
 	return err;
 }
 
@@ -269,9 +245,9 @@ static int delta_stacks(struct vml_snapshot *d, const struct vml_snapshot *prev,
 	for (i = 0; i < cur->nstack && !err; i++) {
 		struct vml_stack x = cur->stack[i];
 
-		while (j < prev->nstack && compare_stack(&prev->stack[j], &x) < 0)
+		while (j < prev->nstack && model_stack_compare(&prev->stack[j], &x) < 0)
 			j++;
-		if (j < prev->nstack && !compare_stack(&prev->stack[j], &x)) {
+		if (j < prev->nstack && !model_stack_compare(&prev->stack[j], &x)) {
 			const struct vml_stack *before = &prev->stack[j];
 
 			x.max_ns = x.max_ns > before->max_ns ? x.max_ns : 0;
@@ -281,7 +257,7 @@ static int delta_stacks(struct vml_snapshot *d, const struct vml_snapshot *prev,
 		}
 		if (!x.holds)
 			continue;
-		err = keep_stack(d->arena, &x);
+		err = model_keep_stack(d->arena, &x);
 		d->stack[d->nstack++] = x;
 	}
 	return err;
@@ -293,54 +269,41 @@ static void delta_self(struct vml_self *ret, const struct vml_self *prev, const 
 	ret->foreign_mmap_locks = change(prev->foreign_mmap_locks, cur->foreign_mmap_locks);
 	ret->maps_read = change(prev->maps_read, cur->maps_read);
 	ret->bpf_runs = change(prev->bpf_runs, cur->bpf_runs);
+	ret->bpf_cost_ns = change(prev->bpf_cost_ns, cur->bpf_cost_ns);
+	ret->bpf_hot_ns = change(prev->bpf_hot_ns, cur->bpf_hot_ns);
+	ret->bpf_full_ns = change(prev->bpf_full_ns, cur->bpf_full_ns);
+	ret->bpf_calibrations = change(prev->bpf_calibrations, cur->bpf_calibrations);
+	ret->evicted_rows = change(prev->evicted_rows, cur->evicted_rows);
 	ret->cpu_ns = change(prev->cpu_ns, cur->cpu_ns);
 }
 
-static int copy_host(struct vml_snapshot *d, const struct vml_host *host)
+static void delta_kernel(struct vml_kernel_counts *ret, const struct vml_kernel_counts *prev,
+			 const struct vml_kernel_counts *cur, bool zero)
 {
-	const char **const text[] = { &d->host.name, &d->host.boot_id, &d->host.machine, &d->host.kernel };
-
-	d->host = *host;
-	return keep_all(d->arena, text, VML_ARRAY_SIZE(text));
-}
-
-static int copy_caps(struct vml_snapshot *d, const struct vml_caps *caps)
-{
-	struct vml_caps *copy;
-	int i, err = 0;
-
-	if (!caps)
-		return 0;
-	copy = vml_arena_copy(d->arena, caps, sizeof(*caps));
-	if (!copy)
-		return -ENOMEM;
-	for (i = 0; i < VML_NCAPS && !err; i++) {
-		struct vml_cap *c = &copy->cap[i];
-
-		err = keep(d->arena, &c->name);
-		err = err ? err : keep(d->arena, &c->what);
-		err = err ? err : keep(d->arena, &c->lost);
-		err = err ? err : keep(d->arena, &c->get);
-	}
-	d->caps = copy;
-	return err;
+	*ret = (struct vml_kernel_counts){
+		.known = cur->known && (prev->known || zero),
+		.success = change(prev->success, cur->success),
+		.abort = change(prev->abort, cur->abort),
+		.retry = change(prev->retry, cur->retry),
+		.miss = change(prev->miss, cur->miss),
+	};
 }
 
 static int fill(struct vml_snapshot *d, const struct vml_snapshot *prev, const struct vml_snapshot *cur)
 {
-	int scope, err;
+	int err;
 
 	d->boot_ns = cur->boot_ns;
 	d->real_ns = cur->real_ns;
 	d->interval_ns = cur->boot_ns - prev->boot_ns;
 	d->selected = cur->selected;
+	delta_duty(&d->duty, &prev->duty, &cur->duty);
 	delta_have(d, prev, cur);
 	delta_self(&d->self, &prev->self, &cur->self);
-	err = copy_host(d, &cur->host);
+	delta_kernel(&d->kernel, &prev->kernel, &cur->kernel, is_zero(prev));
+	err = model_copy_host(d, &cur->host);
 	if (!err)
-		err = copy_caps(d, cur->caps);
-	for (scope = 0; scope < VML_NSCOPES && !err; scope++)
-		err = delta_rows(d, scope, &prev->rows[scope], &cur->rows[scope]);
+		err = model_copy_caps(d, cur->caps);
 	if (!err)
 		err = delta_totals(d, prev, cur);
 	if (!err)
@@ -348,11 +311,13 @@ static int fill(struct vml_snapshot *d, const struct vml_snapshot *prev, const s
 	if (!err)
 		err = delta_lookups(d, prev, cur);
 	if (!err)
-		err = copy_stalls(d, cur);
+		err = delta_programs(d, prev, cur);
+	if (!err)
+		err = model_copy_stalls(d, cur);
 	return err ? err : delta_stacks(d, prev, cur);
 }
 
-int vml_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret)
+int vml_delta_rest(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret)
 {
 	struct vml_snapshot *d;
 	int err;
@@ -363,12 +328,27 @@ int vml_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur, s
 	if (!d)
 		return -ENOMEM;
 	err = fill(d, prev, cur);
-	if (err) {
+	if (err)
 		vml_snapshot_free(d);
+	else
+		*ret = d;
+	return err;
+}
+
+int vml_delta(const struct vml_snapshot *prev, const struct vml_snapshot *cur, struct vml_snapshot **ret)
+{
+	struct vml_snapshot *d;
+	int scope, err = vml_delta_rest(prev, cur, &d);
+
+	if (err)
 		return err;
-	}
-	*ret = d;
-	return 0;
+	for (scope = 0; scope < VML_NSCOPES && !err; scope++)
+		err = delta_rows(d, scope, &prev->rows[scope], &cur->rows[scope]);
+	if (err)
+		vml_snapshot_free(d);
+	else
+		*ret = d;
+	return err;
 }
 
 bool vml_row_changed(const struct vml_row *r)

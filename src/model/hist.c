@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <linux/types.h>
 
+#include "model.h"
 #include "vmalock/base.h"
 #include "vmalock/hist.h"
-#include "vmalock/snapshot.h"
 
 double vml_hist_upper(uint32_t i)
 {
@@ -67,8 +67,7 @@ double vml_hist_max_bound(const struct vml_hist *h)
 	return h->max_ns && (double)h->max_ns < upper ? (double)h->max_ns : upper;
 }
 
-/* Where only one maximum is known, it is that of both if the other cannot be over it. */
-static uint64_t max_of(const struct vml_hist *x, const struct vml_hist *y)
+uint64_t model_hist_max(const struct vml_hist *x, const struct vml_hist *y)
 {
 	if (!x->bucket.n || !y->bucket.n)
 		return x->bucket.n ? x->max_ns : y->max_ns;
@@ -81,7 +80,7 @@ static uint64_t max_of(const struct vml_hist *x, const struct vml_hist *y)
 
 int vml_hist_add(struct vml_arena *a, const struct vml_hist *x, const struct vml_hist *y, struct vml_hist *ret)
 {
-	struct vml_hist h = { .sum_ns = x->sum_ns + y->sum_ns, .max_ns = max_of(x, y) };
+	struct vml_hist h = { .sum_ns = x->sum_ns + y->sum_ns, .max_ns = model_hist_max(x, y) };
 	int err = vml_tally_add(a, &x->bucket, &y->bucket, &h.bucket);
 
 	if (err)

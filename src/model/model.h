@@ -10,6 +10,7 @@
  * A width holds the title and the longest text of the unit ("4.56M", "350ms").
  * Scopes: where the metric has a meaning; whether it is known is vml_snapshot.have.
  */
+#include "vmalock/compare.h"
 #include "vmalock/snapshot.h"
 
 #define SCOPE_PROCESS (1U << VML_PROCESS)
@@ -93,6 +94,38 @@
 	X(VML_IO_NS, "io_ns", "IO", NS, "The part of the holds waiting for block devices.", "io", 7, SCOPE_BLOCKER)    \
 	X(VML_SWAP_NS, "swap_ns", "SWAP", NS, "The part of the holds waiting for swap and thrashing pages.", "swap",   \
 	  7, SCOPE_BLOCKER)
+
+/*
+ * Copies into the arena of a delta, which outlives what it was made of (copy.c).
+ * The first ones replace what they point to.  -ENOMEM
+ */
+int model_keep(struct vml_arena *a, const char **s);
+int model_keep_texts(struct vml_arena *a, struct vml_row *r, enum vml_scope scope);
+int model_keep_stack(struct vml_arena *a, struct vml_stack *s);
+/* The same (keep.c). */
+int model_keep_tally(struct vml_arena *a, struct vml_tally *t);
+int model_keep_hists(struct vml_arena *a, struct vml_hist hist[VML_HISTS]);
+int model_copy_stalls(struct vml_snapshot *d, const struct vml_snapshot *cur);
+int model_copy_host(struct vml_snapshot *d, const struct vml_host *host);
+int model_copy_caps(struct vml_snapshot *d, const struct vml_caps *caps);
+
+/*
+ * The maximum of both histograms, 0 when it is not known: where only one maximum is, it is that of
+ * both if the other cannot be over it.
+ */
+uint64_t model_hist_max(const struct vml_hist *x, const struct vml_hist *y);
+
+/* By id and key. */
+int model_stack_compare(const struct vml_stack *a, const struct vml_stack *b);
+
+/* What it divides by the faults (compare.c). */
+enum vml_metric model_measure_metric(enum vml_measure m);
+
+/*
+ * The clean text @name with '*' for each number (name.c): digits, 8 and more hex digits of which one is no letter,
+ * UUIDs.  Escapes stay, as does the uid in user-1000.slice.  @dst has room for as many bytes as @name takes.
+ */
+void model_name_fold(char *dst, const char *name);
 
 /* The text behind a cell; NULL when it is unknown or a number. */
 const char *vml_column_string(const struct vml_column *c, const struct vml_row *r);

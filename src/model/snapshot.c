@@ -96,10 +96,19 @@ static bool spoils(const char *cause)
 	return false;
 }
 
+double vml_duty_ratio(const struct vml_snapshot *s)
+{
+	const struct vml_duty *d = &s->duty;
+
+	return d->of_ns && d->attached_ns < d->of_ns ? (double)d->attached_ns / (double)d->of_ns : 1;
+}
+
 bool vml_snapshot_exact(const struct vml_snapshot *s)
 {
 	size_t i;
 
+	if (s->duty.attached_ns < s->duty.of_ns || s->duty.extrapolated || s->duty.unknown)
+		return false;
 	for (i = 0; i < s->nloss; i++) {
 		if (s->loss[i].count && spoils(s->loss[i].cause))
 			return false;

@@ -9,7 +9,7 @@
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
 #include "vmalock/sink.h"
-#include "keys.h"
+#include "object.h"
 
 #define DOCTOR_COLUMNS 80
 #define NAME_COLUMNS 17
@@ -28,15 +28,7 @@ static void put_wrapped(FILE *out, int at, const char *text, bool utf8)
 	int room = DOCTOR_COLUMNS - at, column = 0, width;
 	char word[256], ascii[256];
 
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (len >= sizeof(word))
-			len = sizeof(word) - 1;
-		memcpy(word, text, len);
-		word[len] = '\0';
-		text += len;
-		text += strspn(text, " ");
+	while (vml_text_word(&text, word, sizeof(word))) {
 		width = vml_text_width(word);
 		vml_text_fit(ascii, sizeof(ascii), word, width, false, false);
 		if (column && column + 1 + width > room) {
@@ -77,6 +69,32 @@ static void put_cap(FILE *out, const struct vml_cap *cap, bool utf8)
 		fputc('\n', out);
 }
 
+static void put_note(FILE *out, const char *text, bool utf8)
+{
+	put_wrapped(out, 0, text, utf8);
+	fputc('\n', out);
+}
+
+/* What no single capability says. */
+static void put_notes(FILE *out, const struct vml_caps *caps, bool utf8)
+{
+	char text[256];
+
+	if (caps->own_pids)
+		put_note(out,
+			 "PIDs are the host's, this container has others: -p with a PID of the container is refused. "
+			 "With the host's PIDs in the container (hostPID: true, --pid=host) they are the same.",
+			 utf8);
+	if (!strcmp(caps->kept, "none")) {
+		put_note(out, "vmalockd keeps no privileges: a snapshot without any works here.", utf8);
+	} else if (*caps->kept) {
+		snprintf(text, sizeof(text),
+			 "vmalockd keeps %s while it runs: without, the kernel refuses to take a snapshot.",
+			 caps->kept);
+		put_note(out, text, utf8);
+	}
+}
+
 int vml_doctor_write(FILE *out, const struct vml_caps *caps, bool utf8)
 {
 	unsigned int i, count[VML_CAP_UNKNOWN + 1] = { 0 };
@@ -88,6 +106,7 @@ int vml_doctor_write(FILE *out, const struct vml_caps *caps, bool utf8)
 	if (count[VML_CAP_UNKNOWN])
 		fprintf(out, ", %u unknown", count[VML_CAP_UNKNOWN]);
 	fputs("\n\n", out);
+	put_notes(out, caps, utf8);
 	/* what is missing comes first: that is what people ask a doctor for */
 	for (i = 0; i < VML_NCAPS; i++)
 		if (caps->cap[i].state == VML_CAP_NO)
@@ -107,20 +126,20 @@ int vml_doctor_json_write(FILE *out, const struct vml_caps *caps)
 {
 	json_t *list = json_array(), *doctor;
 	unsigned int i;
-	int err;
 
 	for (i = 0; i < VML_NCAPS; i++) {
 		const struct vml_cap *c = &caps->cap[i];
 
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:s,s:s?,s:s?}", "name", c->name, "state",
-						      state_name[c->state], "what", c->what, "how", c->how, "lost",
-						      c->lost, "get", c->get));
+		vml_json_append(&list, json_pack("{s:s,s:s,s:s?,s:s,s:s?,s:s?}", "name", c->name, "state",
+						 state_name[c->state], "what", c->what, "how", c->how, "lost", c->lost,
+						 "get", c->get));
 	}
-	doctor = json_pack("{s:i,s:s,s:{s:s,s:s},s:o}", "schema", VML_JSON_SCHEMA, "version", VML_VERSION, "backend",
-			   "name", caps->backend, "detail", caps->detail, "capabilities", list);
-	if (!doctor)
-		return -ENOMEM;
-	err = json_dumpf(doctor, out, JSON_COMPACT) || fputc('\n', out) == EOF ? -EIO : 0;
-	json_decref(doctor);
-	return err;
+	doctor = json_pack("{s:i,s:s,s:{s:s,s:s},s:s,s:o}", "schema", VML_JSON_SCHEMA, "version", VML_VERSION,
+			   "backend", "name", caps->backend, "detail", caps->detail, "pids",
+			   caps->own_pids ? "host, not container" : "host", "capabilities", list);
+	if (doctor && *caps->kept && json_object_set_new(doctor, "capabilities_kept", json_string(caps->kept))) {
+		json_decref(doctor);
+		doctor = NULL;
+	}
+	return vml_object_write(out, doctor);
 }

@@ -10,7 +10,7 @@ const char *const vml_scope_names[VML_NSCOPES] = { "process", "thread", "vma", "
 
 json_t *vml_json_u64(uint64_t v)
 {
-	return v <= INT64_MAX ? json_integer((json_int_t)v) : json_null();
+	return v <= INT64_MAX ? json_integer((json_int_t)v) : json_real((double)v);
 }
 
 static json_t *decimal(uint64_t v)
@@ -162,7 +162,9 @@ static json_t *row_longest(const struct vml_row *r)
 	const struct vml_column *c = vml_column_find(VML_BLOCKER, "longest");
 	double ns;
 
-	return vml_column_number(c, NULL, VML_BLOCKER, r, &ns) ? vml_json_u64((uint64_t)ns) : json_null();
+	/* the last bucket has no bound */
+	return vml_column_number(c, NULL, VML_BLOCKER, r, &ns) && ns < 0x1p64 ? vml_json_u64((uint64_t)ns)
+									      : json_null();
 }
 
 static json_t *row_exited(const struct vml_row *r)
@@ -306,6 +308,16 @@ static json_t *self_runs(const struct vml_snapshot *d)
 	return if_bpf(d, d->self.bpf_runs);
 }
 
+static json_t *self_cost(const struct vml_snapshot *d)
+{
+	return d->self.bpf_cost_known ? vml_json_u64(d->self.bpf_cost_ns) : json_null();
+}
+
+static json_t *self_calibrations(const struct vml_snapshot *d)
+{
+	return if_bpf(d, d->self.bpf_calibrations);
+}
+
 static json_t *self_cpu(const struct vml_snapshot *d)
 {
 	return vml_json_u64(d->self.cpu_ns);
@@ -318,7 +330,17 @@ static json_t *self_rss(const struct vml_snapshot *d)
 
 static json_t *self_maps(const struct vml_snapshot *d)
 {
-	return if_bpf(d, d->self.map_bytes);
+	return d->self.map_bytes ? if_bpf(d, d->self.map_bytes) : json_null();
+}
+
+static json_t *self_map_limit(const struct vml_snapshot *d)
+{
+	return d->self.map_limit_bytes ? if_bpf(d, d->self.map_limit_bytes) : json_null();
+}
+
+static json_t *self_evicted(const struct vml_snapshot *d)
+{
+	return d->self.evicted_known ? if_bpf(d, d->self.evicted_rows) : json_null();
 }
 
 static json_t *self_ledger(const struct vml_snapshot *d)
@@ -339,8 +361,19 @@ const struct vml_snapshot_key vml_self_keys[] = {
 	{ "process_maps_read", VML_JSON_INTEGER, false,
 	  "Times /proc/PID/maps of a process was read, for the names in user stacks.", self_maps_read },
 	{ "bpf_runs", VML_JSON_INTEGER, false, "Events that the BPF programs handled.", self_runs },
+	{ "bpf_cost_ns", VML_JSON_INTEGER, false,
+	  "CPU time of the BPF programs on faults and mmap_lock, estimated: their runs, each at what one cost when "
+	  "it was calibrated. Those on slow paths of a fault are not in it.",
+	  self_cost },
+	{ "bpf_calibrations", VML_JSON_INTEGER, false, "Times it was measured what a run costs.", self_calibrations },
 	{ "cpu_ns", VML_JSON_INTEGER, true, "User and system time of this process.", self_cpu },
 	{ "rss_bytes", VML_JSON_INTEGER, true, "Resident memory of this process.", self_rss },
 	{ "map_bytes", VML_JSON_INTEGER, false, "Memory of all BPF maps.", self_maps },
+	{ "map_limit_bytes", VML_JSON_INTEGER, false,
+	  "What they may take, --memory: all but the storage of threads.", self_map_limit },
+	{ "evicted_rows", VML_JSON_INTEGER, false,
+	  "Areas and blockers in which nothing happened any more, and whose rows made room for others, the least blocked "
+	  "time first. Totals keep what they had; they begin anew when something happens in them.",
+	  self_evicted },
 	{ NULL, 0, false, NULL, NULL },
 };

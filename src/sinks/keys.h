@@ -24,6 +24,12 @@ enum vml_json_type {
 	VML_JSON_DECIMAL, /* a string of digits: 64-bit identities, which jq and JavaScript would round */
 	VML_JSON_ADDRESS, /* "0x7f..." */
 	VML_JSON_TIME, /* RFC 3339, UTC, nanoseconds */
+	/* those below in object.h alone */
+	VML_JSON_REAL,
+	VML_JSON_NAME, /* one of some strings */
+	VML_JSON_STRINGS, /* an array */
+	VML_JSON_OBJECT,
+	VML_JSON_OBJECTS, /* an array */
 };
 
 #define ON(scope) (1U << (scope))
@@ -59,7 +65,9 @@ extern const char *const vml_scope_keys[VML_NSCOPES];
 /* "process", "thread", "vma", "blocker" */
 extern const char *const vml_scope_names[VML_NSCOPES];
 
-/* An integer, or null when JSON readers could not hold it (over 2^63). */
+/* Appends @value, which is taken; a failure, also one before, leaves *list NULL. (object.c) */
+void vml_json_append(json_t **list, json_t *value);
+/* An integer; from 2^63 on, which most readers cannot hold, a real: next to it, and still without a fraction. */
 json_t *vml_json_u64(uint64_t v);
 
 #endif

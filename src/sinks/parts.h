@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #ifndef VMALOCK_SINKS_PARTS_H
 #define VMALOCK_SINKS_PARTS_H
-/* What the sinks share (src/sinks/parts.c). */
+/* What the sinks share (src/sinks/parts.c, plain.c). */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "vmalock/sink.h"
 
@@ -19,7 +20,9 @@ char *vml_spaced(char *buf, size_t n);
 int vml_view_rank(struct vml_snapshot *delta, const struct vml_view *view, enum vml_scope scope,
 		  const struct vml_row ***ret_rows, size_t *ret_n);
 
-/* The stall that goes on the longest, cut to @n; returns the length. There is one. (src/sinks/stall.c) */
-size_t vml_stall_text(const struct vml_snapshot *delta, char *buf, size_t n);
+/* A stream to @out with '?' for each character that is not ASCII; @out itself when @utf8. NULL: out of memory. */
+FILE *vml_plain_open(FILE *out, bool utf8);
+/* Closes what that returned, but not @out. @err unless that is 0, -EIO */
+int vml_plain_close(FILE *f, FILE *out, int err);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The JSON Schema of what json.c writes, from the same tables. */
+/* The JSON Schemas of what json.c, diff_json.c and diagnose_json.c write, from the same tables. */
 #include <errno.h>
 
 #include "vmalock/sink.h"
-#include "keys.h"
+#include "object.h"
 
 static json_t *type_schema(enum vml_json_type type)
 {
@@ -20,6 +20,12 @@ static json_t *type_schema(enum vml_json_type type)
 		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^0x[0-9a-f]+$");
 	case VML_JSON_TIME:
 		return json_pack("{s:s,s:s}", "type", "string", "format", "date-time");
+	case VML_JSON_REAL:
+		return json_pack("{s:s}", "type", "number");
+	case VML_JSON_STRINGS:
+		return json_pack("{s:s,s:{s:s}}", "type", "array", "items", "type", "string");
+	default: /* VML_JSON_NAME, VML_JSON_OBJECT, VML_JSON_OBJECTS: key_schema() */
+		break;
 	}
 	return NULL;
 }
@@ -37,8 +43,10 @@ static struct object object_new(void)
 /* Takes @value. */
 static void add(struct object *o, const char *key, json_t *value, const char *help, bool required)
 {
-	if (help && value)
-		json_object_set_new(value, "description", json_string(help));
+	if (help && value && json_object_set_new(value, "description", json_string(help))) {
+		json_decref(value);
+		value = NULL;
+	}
 	if (!value || json_object_set_new(o->properties, key, value) ||
 	    (required && json_array_append_new(o->required, json_string(key)))) {
 		json_decref(o->properties);
@@ -90,6 +98,21 @@ static json_t *backend_schema(void)
 	    false);
 	add(&o, "duty", json_pack("{s:s,s:i,s:i}", "type", "number", "minimum", 0, "maximum", 1),
 	    "Share of the interval in which the hooks on every fault were attached.", true);
+	add(&o, "duty_step", type_schema(VML_JSON_STRING),
+	    "What the guard asked for: 1, 1/2, .. 1/16, off. With a guard.", false);
+	add(&o, "extrapolated_faults", type_schema(VML_JSON_INTEGER),
+	    "Faults of the totals that were not seen, and taken to be as those that were. With a guard.", false);
+	add(&o, "borrowed_faults", type_schema(VML_JSON_INTEGER),
+	    "Of them: those taken to be as the host's, for too few of their process were seen until it ended. "
+	    "With a guard.",
+	    false);
+	add(&o, "held_faults", type_schema(VML_JSON_INTEGER),
+	    "Faults that were not seen and are in no count yet: too few of their process were seen. At the end of the "
+	    "interval, with a guard.",
+	    false);
+	add(&o, "unknown_faults", type_schema(VML_JSON_INTEGER),
+	    "Faults of the totals that were not seen, nor others like them: no outcomes are known then. With a guard.",
+	    false);
 	add(&o, "capabilities", map_schema(VML_JSON_BOOLEAN),
 	    "What can be seen; a key is absent when that could not be tried.", true);
 	return object_end(&o);
@@ -133,8 +156,8 @@ static json_t *reasons_schema(void)
 	unsigned int i;
 
 	for (i = 0; i < vml_reason_count(); i++)
-		json_array_append_new(names, json_string(vml_reason_name(i)));
-	json_array_append_new(names, json_string("unknown"));
+		vml_json_append(&names, json_string(vml_reason_name(i)));
+	vml_json_append(&names, json_string("unknown"));
 	add_row_keys(&o, ON(VML_PROCESS), true);
 	add(&o, "reason", json_pack("{s:o}", "enum", names), "Why faults took mmap_lock.", true);
 	add(&o, "certainty", json_pack("{s:[s,s]}", "enum", "exact", "inferred"), NULL, true);
@@ -149,7 +172,7 @@ static json_t *lookups_schema(void)
 	unsigned int i;
 
 	for (i = 0; vml_caller_name(i); i++)
-		json_array_append_new(names, json_string(vml_caller_name(i)));
+		vml_json_append(&names, json_string(vml_caller_name(i)));
 	add(&o, "caller", json_pack("{s:o}", "enum", names), "Who looked VMAs up under RCU.", true);
 	add(&o, "lookups", type_schema(VML_JSON_INTEGER), "All of them.", true);
 	add(&o, "aborts", type_schema(VML_JSON_INTEGER), "Those that were refused the VMA lock.", true);
@@ -225,7 +248,7 @@ static json_t *histograms_schema(void)
 	unsigned int i;
 
 	for (i = 0; i < VML_HISTS; i++)
-		json_array_append_new(locks, json_string(vml_hist_name(i)));
+		vml_json_append(&locks, json_string(vml_hist_name(i)));
 	add(&o, "scope",
 	    json_pack("{s:[s,s,s,s,s]}", "enum", "host", vml_scope_names[0], vml_scope_names[1], vml_scope_names[2],
 		      vml_scope_names[3]),
@@ -250,12 +273,25 @@ static json_t *histograms_schema(void)
 	return array_schema(&o);
 }
 
+/* Takes @o. */
+static int write_schema(FILE *out, const char *title, const char *description, struct object *o)
+{
+	json_t *schema = json_pack("{s:s,s:s,s:s,s:s,s:o,s:o}", "$schema",
+				   "https://json-schema.org/draft/2020-12/schema", "title", title, "description",
+				   description, "type", "object", "properties", o->properties, "required", o->required);
+	int err;
+
+	if (!schema)
+		return -ENOMEM;
+	err = json_dumpf(schema, out, JSON_INDENT(2)) || fputc('\n', out) == EOF ? -EIO : 0;
+	json_decref(schema);
+	return err;
+}
+
 int vml_json_schema_write(FILE *out)
 {
 	struct object o = object_new();
 	unsigned int scope;
-	json_t *schema;
-	int err;
 
 	add_keys(&o, vml_top_keys);
 	add(&o, "schema", json_pack("{s:i}", "const", VML_JSON_SCHEMA), vml_top_keys[0].help, false);
@@ -281,14 +317,78 @@ int vml_json_schema_write(FILE *out)
 	add(&o, "histograms", histograms_schema(), "Of the host and of each printed row that has any.", true);
 	add(&o, "loss", map_schema(VML_JSON_INTEGER), "Events that were not counted, by cause.", true);
 	add(&o, "self", keys_schema(vml_self_keys), "What this program took.", true);
-	schema = json_pack(
-		"{s:s,s:s,s:s,s:s,s:o,s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
-		"vmalock interval", "description",
-		"One object per interval and line. Keys end in their unit; a key whose value is unknown is absent.",
-		"type", "object", "properties", o.properties, "required", o.required);
-	if (!schema)
-		return -ENOMEM;
-	err = json_dumpf(schema, out, JSON_INDENT(2)) || fputc('\n', out) == EOF ? -EIO : 0;
-	json_decref(schema);
-	return err;
+	return write_schema(
+		out, "vmalock interval",
+		"One object per interval and line. Keys end in their unit; a key whose value is unknown is absent. "
+		"Integers from 2^63 on are rounded to a double.",
+		&o);
+}
+
+/* ---- the objects of object.h */
+
+static json_t *row_of_keys_schema(const char *const *keys)
+{
+	struct object o = object_new();
+
+	for (; *keys; keys++) {
+		unsigned int m = 0;
+		const struct vml_row_key *k = vml_row_key_find(*keys, &m);
+
+		add(&o, *keys, type_schema(k ? k->type : VML_JSON_INTEGER), k ? k->help : vml_metric_info(m)->help,
+		    k && k->always);
+	}
+	return object_end(&o);
+}
+
+static json_t *names_schema(const char *(*name)(unsigned int))
+{
+	json_t *names = json_array();
+	unsigned int i;
+
+	for (i = 0; name(i); i++)
+		vml_json_append(&names, json_string(name(i)));
+	return json_pack("{s:o}", "enum", names);
+}
+
+static struct object object_of_keys(const struct vml_object_key *k);
+
+static json_t *key_schema(const struct vml_object_key *k)
+{
+	struct object o;
+	json_t *object;
+
+	if (k->type == VML_JSON_NAME)
+		return names_schema(k->name);
+	if (k->type != VML_JSON_OBJECT && k->type != VML_JSON_OBJECTS)
+		return type_schema(k->type);
+	if (k->row) {
+		object = row_of_keys_schema(k->row);
+	} else {
+		o = object_of_keys(k->object);
+		object = object_end(&o);
+	}
+	return k->type == VML_JSON_OBJECT ? object : json_pack("{s:s,s:o}", "type", "array", "items", object);
+}
+
+static struct object object_of_keys(const struct vml_object_key *k)
+{
+	struct object o = object_new();
+
+	for (; k->key; k++)
+		add(&o, k->key, key_schema(k), k->help, k->always);
+	return o;
+}
+
+int vml_diff_schema_write(FILE *out)
+{
+	struct object o = object_of_keys(vml_diff_keys);
+
+	return write_schema(out, "vmalock comparison", "A key whose value is unknown is absent.", &o);
+}
+
+int vml_diagnosis_schema_write(FILE *out)
+{
+	struct object o = object_of_keys(vml_diagnosis_keys);
+
+	return write_schema(out, "vmalock diagnosis", "A key whose value is unknown is absent.", &o);
 }

@@ -112,10 +112,5 @@ size_t vml_stall_text(const struct vml_snapshot *d, char *buf, size_t n)
 	len = n;
 	for (i = 0; i < VML_ARRAY_SIZE(forms) && len >= n; i++)
 		len = sentence(d, forms[i], text, sizeof(text));
-	if (len >= n) /* cut between characters */
-		for (len = n - 1; len && ((unsigned char)text[len] & 0xc0) == 0x80;)
-			len--;
-	memcpy(buf, text, len);
-	buf[len] = '\0';
-	return len;
+	return vml_text_copy(buf, n, text);
 }

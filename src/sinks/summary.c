@@ -6,6 +6,7 @@
 
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
+#include "vmalock/guard.h"
 #include "vmalock/snapshot.h"
 #include "vmalock/sink.h"
 #include "parts.h"
@@ -21,7 +22,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *l, const char
 	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(l->buf + l->len, l->n - l->len, fmt, ap);
+	len = vml_text_vprintf(l->buf + l->len, l->n - l->len, fmt, ap);
 	va_end(ap);
 	if (len > 0)
 		l->len = l->len + (size_t)len < l->n ? l->len + (size_t)len : l->n - 1;
@@ -30,6 +31,25 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *l, const char
 static const char *separator(const struct line *l)
 {
 	return l->len ? ", " : "";
+}
+
+/* While the hooks on every fault come and go, or are gone. */
+static void duty(struct line *l, const struct vml_snapshot *d)
+{
+	double ratio = vml_duty_ratio(d);
+	char buf[32];
+
+	if (ratio >= 1)
+		return;
+	if (d->duty.unknown) {
+		add(l, ", duty %s: faults as tasks count them, outcomes unknown", vml_duty_name(d->duty.step));
+		return;
+	}
+	if (d->duty.step)
+		add(l, ", duty %s", vml_duty_name(d->duty.step));
+	else /* it is back, or was calibrated */
+		add(l, ", duty %s", vml_fmt_percent(buf, sizeof(buf), ratio));
+	add(l, ": hits and reasons are extrapolated");
 }
 
 static void host_line(struct line *l, const struct vml_snapshot *d)
@@ -41,6 +61,7 @@ static void host_line(struct line *l, const struct vml_snapshot *d)
 	add(l, ", %s backend", d->caps->backend);
 	if (strcmp(d->caps->detail, "default"))
 		add(l, ", %s detail", d->caps->detail);
+	duty(l, d);
 }
 
 static void rate(struct line *l, const struct vml_snapshot *d, enum vml_metric m, const char *before, const char *what)
@@ -113,11 +134,22 @@ static void cost_line(struct line *l, const struct vml_snapshot *d)
 	add(l, ", %s resident", vml_fmt_bytes(buf, sizeof(buf), (double)self->rss_bytes));
 	if (!self->from_bpf)
 		return;
-	add(l, ", %s maps", vml_fmt_bytes(buf, sizeof(buf), (double)self->map_bytes));
 	add(l, ", %s BPF runs/s", vml_fmt_count(buf, sizeof(buf), (double)self->bpf_runs / vml_seconds(d)));
+	if (self->bpf_cost_known)
+		add(l, " (about %s)",
+		    vml_fmt_percent(buf, sizeof(buf), (double)self->bpf_cost_ns / 1e9 / vml_seconds(d)));
 	if (self->foreign_mmap_locks)
 		add(l, ", %s foreign mmap_lock (a bug)",
 		    vml_fmt_count(buf, sizeof(buf), (double)self->foreign_mmap_locks));
+	/* last: 80 columns cut it first */
+	if (self->map_bytes)
+		add(l, ", %s", vml_fmt_bytes(buf, sizeof(buf), (double)self->map_bytes));
+	if (self->map_bytes && self->map_limit_bytes)
+		add(l, " of %s", vml_fmt_bytes(buf, sizeof(buf), (double)self->map_limit_bytes));
+	if (self->map_bytes)
+		add(l, " maps");
+	if (self->evicted_rows)
+		add(l, ", %s rows evicted", vml_fmt_count(buf, sizeof(buf), (double)self->evicted_rows));
 }
 
 char *vml_summary(const struct vml_snapshot *delta, enum vml_summary line, char *buf, size_t n)

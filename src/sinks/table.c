@@ -5,94 +5,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libsmartcols.h>
-
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
 #include "vmalock/snapshot.h"
 #include "vmalock/sink.h"
+#include "grid.h"
 #include "parts.h"
 
-#define CELL_MAX 1024
 #define BLOCKERS 5 /* rows */
-
-/* ---- libsmartcols, with errors that stick */
-
-struct table {
-	struct libscols_table *tb;
-	struct libscols_line *line;
-	size_t column;
-	bool utf8;
-	int error;
-};
-
-static void table_open(struct table *t, FILE *out, bool utf8)
-{
-	*t = (struct table){ .tb = scols_new_table(), .utf8 = utf8 };
-	if (!t->tb) {
-		t->error = -ENOMEM;
-		return;
-	}
-	t->error = scols_table_set_stream(t->tb, out);
-	/* a log has no width, and the text is clean already */
-	scols_table_set_termforce(t->tb, SCOLS_TERMFORCE_NEVER);
-	scols_table_enable_noencoding(t->tb, 1);
-}
-
-static void table_column(struct table *t, const char *title, bool right)
-{
-	if (!t->error && !scols_table_new_column(t->tb, title, 0, right ? SCOLS_FL_RIGHT : 0))
-		t->error = -ENOMEM;
-}
-
-static void table_row(struct table *t)
-{
-	if (t->error)
-		return;
-	t->column = 0;
-	t->line = scols_table_new_line(t->tb, NULL);
-	if (!t->line)
-		t->error = -ENOMEM;
-}
-
-static void table_cell(struct table *t, const char *text)
-{
-	char ascii[CELL_MAX];
-
-	if (t->error)
-		return;
-	if (!t->utf8) {
-		vml_text_fit(ascii, sizeof(ascii), text, vml_text_width(text), false, false);
-		text = ascii;
-	}
-	t->error = scols_line_set_data(t->line, t->column++, text);
-}
-
-static int table_print(struct table *t)
-{
-	int error = t->error;
-
-	if (!error)
-		error = scols_print_table(t->tb);
-	scols_unref_table(t->tb);
-	return error;
-}
+#define NOTES 20
 
 /* ---- the parts of a batch */
 
-static void print_head(FILE *out, const struct vml_snapshot *d)
+static void print_period(FILE *out, const struct vml_snapshot *d, const struct vml_period *p)
+{
+	char from[64], until[64], span[32];
+
+	if (p->file)
+		fprintf(out, "file   %s\n", p->file);
+	fprintf(out, "time   %s to %s, %s observed in %zu %s\n", vml_fmt_clock(from, sizeof(from), p->from_ns, p->utc),
+		vml_fmt_clock(until, sizeof(until), p->until_ns, p->utc),
+		vml_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)), p->intervals,
+		p->intervals == 1 ? "interval" : "intervals");
+}
+
+static void print_notes(FILE *out, const struct vml_period *p)
+{
+	char when[64];
+	size_t i, first = p->nnotes > NOTES ? p->nnotes - NOTES : 0;
+
+	if (first)
+		fprintf(out, "event  (%zu earlier ones are left out)\n", first);
+	for (i = first; i < p->nnotes; i++)
+		fprintf(out, "event  %s %s%s%s\n", vml_fmt_clock(when, sizeof(when), p->note[i].real_ns, p->utc),
+			p->note[i].kind, *p->note[i].text ? ": " : "", p->note[i].text);
+}
+
+static void print_head(FILE *out, const struct vml_snapshot *d, const struct vml_period *p)
 {
 	char buf[512], when[64], span[32];
 
-	vml_verdict(d, buf, sizeof(buf));
+	if (p)
+		vml_verdict_past(d, buf, sizeof(buf));
+	else
+		vml_verdict(d, buf, sizeof(buf));
 	fprintf(out, "%s\n", buf);
-	fprintf(out, "time   %s, over %s\n", vml_fmt_time(when, sizeof(when), d->real_ns),
-		vml_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)));
+	if (p)
+		print_period(out, d, p);
+	else
+		fprintf(out, "time   %s, over %s\n", vml_fmt_time(when, sizeof(when), d->real_ns),
+			vml_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)));
 	fprintf(out, "host   %s\n", vml_summary(d, VML_SUMMARY_HOST, buf, sizeof(buf)));
 	fprintf(out, "rates  %s\n", vml_summary(d, VML_SUMMARY_RATES, buf, sizeof(buf)));
 	if (*vml_summary(d, VML_SUMMARY_LOSS, buf, sizeof(buf)))
 		fprintf(out, "lost   %s\n", buf);
 	fprintf(out, "cost   %s\n", vml_summary(d, VML_SUMMARY_COST, buf, sizeof(buf)));
+	if (p)
+		print_notes(out, p);
 }
 
 static bool is_text(const struct vml_column *c)
@@ -105,25 +74,25 @@ static int print_table(FILE *out, const struct vml_snapshot *d, const struct vml
 		       const struct vml_row **rows, size_t n)
 {
 	const struct vml_column *const *columns = vml_columns(scope), *const * c;
-	struct table t;
+	struct vml_grid t;
 	size_t i;
-	char cell[CELL_MAX];
+	char cell[VML_GRID_CELL];
 
-	table_open(&t, out, view->utf8);
+	vml_grid_open(&t, out, view->utf8);
 	for (c = columns; *c; c++)
-		table_column(&t, (*c)->title, !is_text(*c));
+		vml_grid_column(&t, (*c)->title, !is_text(*c));
 	for (i = 0; i < n; i++) {
-		table_row(&t);
+		vml_grid_row(&t);
 		for (c = columns; *c; c++)
-			table_cell(&t, vml_column_text(*c, d, scope, rows[i], true, cell, sizeof(cell)));
+			vml_grid_cell(&t, vml_column_text(*c, d, scope, rows[i], true, cell, sizeof(cell)));
 	}
-	return table_print(&t);
+	return vml_grid_print(&t);
 }
 
 static int print_rows(FILE *out, struct vml_snapshot *d, const struct vml_view *view)
 {
 	const struct vml_row **rows;
-	char text[CELL_MAX];
+	char text[VML_GRID_CELL];
 	size_t n;
 	int err = vml_view_rank(d, view, view->scope, &rows, &n);
 
@@ -152,7 +121,7 @@ static int print_blockers(FILE *out, struct vml_snapshot *d, const struct vml_vi
 static int print_reasons(FILE *out, const struct vml_snapshot *d, const struct vml_view *view)
 {
 	struct vml_cell *cell;
-	struct table t;
+	struct vml_grid t;
 	char buf[64];
 	double sum = (double)vml_tally_sum(&d->reasons);
 	uint32_t i, n;
@@ -164,68 +133,68 @@ static int print_reasons(FILE *out, const struct vml_snapshot *d, const struct v
 	if (err)
 		return err;
 	fputc('\n', out);
-	table_open(&t, out, view->utf8);
-	table_column(&t, "REASON", false);
-	table_column(&t, "CERTAINTY", false);
-	table_column(&t, "FAULTS/s", true);
-	table_column(&t, "SHARE", true);
-	table_column(&t, "MEANING", false);
+	vml_grid_open(&t, out, view->utf8);
+	vml_grid_column(&t, "REASON", false);
+	vml_grid_column(&t, "CERTAINTY", false);
+	vml_grid_column(&t, "FAULTS/s", true);
+	vml_grid_column(&t, "SHARE", true);
+	vml_grid_column(&t, "MEANING", false);
 	for (i = 0; i < n; i++) {
 		const char *name = vml_reason_name(cell[i].index / 2), *help = vml_reason_help(cell[i].index / 2);
 
-		table_row(&t);
-		table_cell(&t, name ? name : "?");
-		table_cell(&t, cell[i].index % 2 == VML_EXACT ? "exact" : "inferred");
-		table_cell(&t, vml_fmt_count(buf, sizeof(buf), (double)cell[i].count / vml_seconds(d)));
-		table_cell(&t, vml_fmt_percent(buf, sizeof(buf), (double)cell[i].count / sum));
-		table_cell(&t, help ? help : "");
+		vml_grid_row(&t);
+		vml_grid_cell(&t, name ? name : "?");
+		vml_grid_cell(&t, cell[i].index % 2 == VML_EXACT ? "exact" : "inferred");
+		vml_grid_cell(&t, vml_fmt_count(buf, sizeof(buf), (double)cell[i].count / vml_seconds(d)));
+		vml_grid_cell(&t, vml_fmt_percent(buf, sizeof(buf), (double)cell[i].count / sum));
+		vml_grid_cell(&t, help ? help : "");
 	}
 	free(cell);
-	return table_print(&t);
+	return vml_grid_print(&t);
 }
 
 static int print_lookups(FILE *out, const struct vml_snapshot *d, const struct vml_view *view)
 {
 	static const char *const head[] = { "LOOKUPS/s", "ABORTS/s", "MISSES/s" };
 	bool misses = d->caps && vml_caps_has(d->caps, VML_CAP_MISSES);
-	struct table t;
+	struct vml_grid t;
 	char buf[64];
 	size_t i, k;
 
 	if (!vml_lookups_worth(d))
 		return 0;
 	fputc('\n', out);
-	table_open(&t, out, view->utf8);
-	table_column(&t, "VMA LOOKUPS BY", false);
+	vml_grid_open(&t, out, view->utf8);
+	vml_grid_column(&t, "VMA LOOKUPS BY", false);
 	for (k = 0; k < VML_ARRAY_SIZE(head); k++)
-		table_column(&t, head[k], true);
+		vml_grid_column(&t, head[k], true);
 	for (i = 0; i < d->nlookup; i++) {
 		const struct vml_lookup *l = &d->lookup[i];
 		const uint64_t count[] = { l->lookups, l->aborts, l->misses };
 
 		if (!l->lookups)
 			continue;
-		table_row(&t);
-		table_cell(&t, l->caller);
+		vml_grid_row(&t);
+		vml_grid_cell(&t, l->caller);
 		for (k = 0; k < VML_ARRAY_SIZE(count); k++)
-			table_cell(&t, k == 2 && !misses
-					       ? "-"
-					       : vml_fmt_count(buf, sizeof(buf), (double)count[k] / vml_seconds(d)));
+			vml_grid_cell(&t, k == 2 && !misses
+						  ? "-"
+						  : vml_fmt_count(buf, sizeof(buf), (double)count[k] / vml_seconds(d)));
 	}
-	return table_print(&t);
+	return vml_grid_print(&t);
 }
 
-static void time_cell(struct table *t, double ns)
+static void time_cell(struct vml_grid *t, double ns)
 {
 	char buf[32];
 
-	table_cell(t, ns < 0 ? "-" : isfinite(ns) ? vml_fmt_ns(buf, sizeof(buf), ns) : ">128s");
+	vml_grid_cell(t, ns < 0 ? "-" : isfinite(ns) ? vml_fmt_ns(buf, sizeof(buf), ns) : ">128s");
 }
 
 static int print_times(FILE *out, const struct vml_snapshot *d, const struct vml_view *view)
 {
 	static const double quantile[] = { 0.5, 0.9, 0.99 };
-	struct table t;
+	struct vml_grid t;
 	char buf[32];
 	size_t i, q;
 	bool any = false;
@@ -235,39 +204,42 @@ static int print_times(FILE *out, const struct vml_snapshot *d, const struct vml
 	if (!any)
 		return 0;
 	fputc('\n', out);
-	table_open(&t, out, view->utf8);
-	table_column(&t, "DURATION", false);
-	table_column(&t, "TIMES/s", true);
-	table_column(&t, "P50", true);
-	table_column(&t, "P90", true);
-	table_column(&t, "P99", true);
-	table_column(&t, "MAX", true);
+	vml_grid_open(&t, out, view->utf8);
+	vml_grid_column(&t, "DURATION", false);
+	vml_grid_column(&t, "TIMES/s", true);
+	vml_grid_column(&t, "P50", true);
+	vml_grid_column(&t, "P90", true);
+	vml_grid_column(&t, "P99", true);
+	vml_grid_column(&t, "MAX", true);
 	for (i = 0; i < VML_HISTS; i++) {
 		if (!vml_knows(d, vml_hist_metrics[i]) || (i >= VML_HISTS_ALWAYS && !d->hist[i].count))
 			continue;
-		table_row(&t);
-		table_cell(&t, vml_hist_titles[i]);
-		table_cell(&t, vml_fmt_count(buf, sizeof(buf), (double)d->hist[i].count / vml_seconds(d)));
+		vml_grid_row(&t);
+		vml_grid_cell(&t, vml_hist_titles[i]);
+		vml_grid_cell(&t, vml_fmt_count(buf, sizeof(buf), (double)d->hist[i].count / vml_seconds(d)));
 		for (q = 0; q < VML_ARRAY_SIZE(quantile); q++)
 			time_cell(&t, vml_hist_quantile(&d->hist[i], quantile[q]));
 		time_cell(&t, vml_hist_max_bound(&d->hist[i]));
 	}
-	return table_print(&t);
+	return vml_grid_print(&t);
 }
 
 int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view)
 {
+	FILE *f = vml_plain_open(out, view->utf8);
 	int err;
 
-	print_head(out, delta);
-	err = print_rows(out, delta, view);
+	if (!f)
+		return -ENOMEM;
+	print_head(f, delta, view->period);
+	err = print_rows(f, delta, view);
 	if (!err)
-		err = print_blockers(out, delta, view);
+		err = print_blockers(f, delta, view);
 	if (!err)
-		err = print_reasons(out, delta, view);
+		err = print_reasons(f, delta, view);
 	if (!err)
-		err = print_lookups(out, delta, view);
+		err = print_lookups(f, delta, view);
 	if (!err)
-		err = print_times(out, delta, view);
-	return err ? err : ferror(out) ? -EIO : 0;
+		err = print_times(f, delta, view);
+	return vml_plain_close(f, out, err);
 }

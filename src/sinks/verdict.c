@@ -37,7 +37,7 @@ __attribute__((format(printf, 2, 3))) static bool clause(struct sentence *s, con
 	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(s->buf + s->len, room, fmt, ap);
+	len = vml_text_vprintf(s->buf + s->len, room, fmt, ap);
 	va_end(ap);
 	if (len < 0 || ((size_t)len >= room && s->len)) {
 		s->buf[s->len] = '\0';
@@ -250,7 +250,7 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 		blocker_clause(&s, d);
 		clause(&s, "; %s", faults);
 	} else {
-		clause(&s, "%s: %s", no_vma_locks(d) ? "mmap_lock only" : word[health], faults);
+		clause(&s, "%s: %s", no_vma_locks(d) || d->duty.unknown ? "mmap_lock only" : word[health], faults);
 	}
 	loss_clause(&s, d);
 	if (health != VML_WAITING)
@@ -260,4 +260,12 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 	if (d->have_reasons && all_inferred(d))
 		clause(&s, "; reasons are inferred");
 	fallbacks_clause(&s, d);
+}
+
+void vml_verdict_past(const struct vml_snapshot *d, char *buf, size_t n)
+{
+	struct vml_snapshot past = *d;
+
+	past.nstall = 0;
+	vml_verdict(&past, buf, n);
 }

@@ -44,7 +44,7 @@ char *tui_axis_label(const struct tui_axis *x, uint32_t line, char *buf, size_t 
 	if (isfinite(up_to))
 		vml_fmt_ns(buf, n, up_to);
 	else
-		tui_copy(buf, n, "more");
+		vml_text_copy(buf, n, "more");
 	return buf;
 }
 

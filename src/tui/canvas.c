@@ -103,7 +103,7 @@ int tui_printf(struct tui_canvas *c, int row, int col, enum tui_style style, con
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vml_text_vprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	return tui_put(c, row, col, style, text);
 }
@@ -123,17 +123,9 @@ int tui_put_wrapped(struct tui_canvas *c, const struct tui_area *a, enum tui_sty
 	int line = 0, column = 0;
 	char word[256];
 
-	while (*text && line < a->rows) {
-		size_t len = strcspn(text, " ");
-		int width;
+	while (line < a->rows && vml_text_word(&text, word, sizeof(word))) {
+		int width = vml_text_width(word);
 
-		if (len >= sizeof(word))
-			len = sizeof(word) - 1;
-		memcpy(word, text, len);
-		word[len] = '\0';
-		text += len;
-		text += strspn(text, " ");
-		width = vml_text_width(word);
 		if (column && column + 1 + width > a->cols) {
 			line++;
 			column = 0;

@@ -4,21 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmalock/base.h"
 #include "vmalock/sink.h"
 #include "screen.h"
-
-void tui_copy(char *dst, size_t n, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= n) {
-		len = n - 1;
-		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--;
-	}
-	memcpy(dst, text, len);
-	dst[len] = '\0';
-}
 
 static const struct tui_pair *shown_pair(const struct tui *t)
 {
@@ -39,17 +27,11 @@ static void drop_delta(struct tui *t)
 	t->list_stale = true;
 }
 
-int tui_data_refresh(struct tui *t)
+/* Takes over @delta; NULL: there is none. */
+static int show_delta(struct tui *t, struct vml_snapshot *delta)
 {
-	const struct tui_pair *p = shown_pair(t);
-	struct vml_snapshot *delta = NULL;
-	int err = 0;
+	int err = delta ? vml_select(delta, &t->filter) : 0;
 
-	if (p->prev && p->cur) {
-		err = vml_delta(p->prev, p->cur, &delta);
-		if (!err)
-			err = vml_select(delta, &t->filter);
-	}
 	if (err) {
 		vml_snapshot_free(delta);
 		return err;
@@ -59,12 +41,45 @@ int tui_data_refresh(struct tui *t)
 	return 0;
 }
 
+int tui_data_refresh(struct tui *t)
+{
+	const struct tui_pair *p = shown_pair(t);
+	struct vml_snapshot *delta = NULL;
+	int err = 0;
+
+	if (t->replay)
+		err = tui_replay_delta(t, &delta);
+	else if (p->prev && p->cur)
+		err = vml_delta(p->prev, p->cur, &delta);
+	return err ? err : show_delta(t, delta);
+}
+
+/* The interval that ends with the newest snapshot; while paused the first one begins with what is shown. */
+static int newest_delta(struct tui *t, struct vml_snapshot **ret)
+{
+	const struct vml_snapshot *before = t->live.prev ? t->live.prev : t->anew ? NULL : t->frozen.cur;
+
+	*ret = NULL;
+	return before ? vml_delta(before, t->live.cur, ret) : 0;
+}
+
 int tui_data_add(struct tui *t, struct vml_snapshot *s)
 {
+	struct vml_snapshot *delta;
+	int err;
+
 	vml_snapshot_free(t->live.prev);
 	t->live.prev = t->live.cur;
 	t->live.cur = s;
-	return t->paused ? 0 : tui_data_refresh(t);
+	err = newest_delta(t, &delta);
+	if (err)
+		return err;
+	if (delta)
+		tui_recent_add(t, delta);
+	if (!t->paused)
+		return show_delta(t, delta);
+	vml_snapshot_free(delta);
+	return 0;
 }
 
 static void free_pair(struct tui_pair *p)
@@ -83,6 +98,7 @@ int tui_data_pause(struct tui *t, bool pause)
 	if (pause == t->paused)
 		return 0;
 	if (pause) {
+		t->anew = false;
 		t->frozen = t->live;
 		t->live = (struct tui_pair){ 0 };
 		t->paused = true;
@@ -94,13 +110,20 @@ int tui_data_pause(struct tui *t, bool pause)
 		t->frozen = (struct tui_pair){ 0 };
 		return 0;
 	}
-	if (!t->live.prev) {
+	if (!t->live.prev && !t->anew) {
 		/* one snapshot since: the next interval shown is the pause so far */
 		t->live.prev = t->frozen.cur;
 		t->frozen.cur = NULL;
 	}
 	free_pair(&t->frozen);
 	return tui_data_refresh(t);
+}
+
+int tui_data_begin(struct tui *t)
+{
+	free_pair(&t->live);
+	t->anew = t->paused;
+	return t->paused ? 0 : tui_data_refresh(t);
 }
 
 void tui_data_free(struct tui *t)
@@ -152,17 +175,17 @@ void tui_subject(struct tui *t, struct tui_subject *ret)
 
 	*ret = (struct tui_subject){ 0 };
 	if (tui_here(t)->focus == TUI_HOST) {
-		tui_copy(ret->label, sizeof(ret->label), s->selected ? "the selected processes" : "the host");
+		vml_text_copy(ret->label, sizeof(ret->label), s->selected ? "the selected processes" : "the host");
 		if (t->delta) {
 			ret->hist = s->hist;
 			ret->reasons = &s->reasons;
 		}
 	} else {
-		tui_copy(ret->label, sizeof(ret->label), tui_here(t)->label);
+		vml_text_copy(ret->label, sizeof(ret->label), tui_here(t)->label);
 		r = focus_row(t, &scope);
 		if (tui_here(t)->focus == TUI_BLOCKER && scope == VML_PROCESS)
-			snprintf(ret->label, sizeof(ret->label), "%u %s", tui_here(t)->id.target.pid,
-				 r ? r->comm : "process");
+			vml_text_printf(ret->label, sizeof(ret->label), "%u %s", tui_here(t)->id.target.pid,
+					r ? r->comm : "process");
 		if (r) {
 			ret->hist = r->hist;
 			ret->reasons = &r->reasons;

@@ -2,6 +2,7 @@
 /*
  * Everything around a view, the most important first:
  *
+ *	replay FILE 12/345 2026-03-01 14:03:07 +01:00	only of a file
  *	healthy: 99.97 % of 12,345 faults/s hit		what is seen, in words
  *	host, kernel, backend
  *	rates
@@ -60,6 +61,16 @@ static void draw_verdict(struct tui *t, struct tui_canvas *c, int row)
 
 	vml_verdict(s, verdict, room < sizeof(verdict) ? (room > 40 ? room : 40) : sizeof(verdict));
 	tui_put_fit(c, row, 0, c->cols, false, health_style(s), verdict);
+}
+
+static int draw_replay(struct tui *t, struct tui_canvas *c, int row)
+{
+	char text[512];
+
+	if (!t->replay)
+		return row;
+	tui_put_fit(c, row, 0, c->cols, false, TUI_BOLD, tui_replay_text(t, text, sizeof(text)));
+	return row + 1;
 }
 
 static int draw_summary(struct tui *t, struct tui_canvas *c, int row, enum vml_summary line, const char *label,
@@ -122,18 +133,32 @@ static void table_flags(struct tui *t, struct flags *f)
 	flag(f, "%zu/%zu", t->nrows ? tui_cursor(t)->at + 1 : 0, t->nrows);
 }
 
-static void make_flags(struct tui *t, struct flags *f)
+/* Over which time the numbers are, and per what. */
+static void unit_flags(struct tui *t, struct flags *f)
 {
 	char span[32];
 
+	if (t->replay)
+		flag(f, "%s %s", tui_replay_is_sum(t) ? "sum of" : "over",
+		     vml_fmt_ns(span, sizeof(span), (double)tui_shown(t)->interval_ns));
+	else if (t->o.connected && t->delta) /* as vmalockd has it */
+		flag(f, "vmalockd, over %s", vml_fmt_ns(span, sizeof(span), (double)t->delta->interval_ns));
+	else
+		flag(f, "every %s", vml_fmt_ns(span, sizeof(span), (double)t->interval_ns));
+	if (!tui_is_text(tui_here(t)->view))
+		flag(f, t->counts ? "counts" : "per second");
+}
+
+/* @brief: without what is the same all the time. */
+static void make_flags(struct tui *t, struct flags *f, bool brief)
+{
 	*f = (struct flags){ .len = 0 };
 	if (t->paused)
 		flag(f, "PAUSED");
 	if (*t->user)
 		flag(f, "user %s", t->user);
-	flag(f, "every %s", vml_fmt_ns(span, sizeof(span), (double)t->interval_ns));
-	if (!tui_is_text(tui_here(t)->view))
-		flag(f, t->counts ? "counts" : "per second");
+	if (!brief)
+		unit_flags(t, f);
 	if (tui_is_table(tui_here(t)->view))
 		table_flags(t, f);
 	else if (t->nrows > 1)
@@ -157,14 +182,16 @@ static void make_path(struct tui *t, int first, char *path, size_t n)
 
 static void draw_path(struct tui *t, struct tui_canvas *c, int row)
 {
-	struct flags f;
+	int width, first, most = c->cols * 3 / 4;
 	char path[TUI_DEPTH * 256];
-	int width, first;
+	struct flags f;
 
-	make_flags(t, &f);
+	make_flags(t, &f, false);
+	if (vml_text_width(f.text) > most)
+		make_flags(t, &f, true);
 	width = vml_text_width(f.text);
-	if (width > c->cols * 3 / 4)
-		width = c->cols * 3 / 4;
+	if (width > most)
+		width = most;
 	/* the end says where one is: of a long path the beginning goes */
 	make_path(t, 0, path, sizeof(path));
 	for (first = 1; first <= t->depth && vml_text_width(path) > c->cols - width - 2; first++)
@@ -188,16 +215,21 @@ static void draw_prompt(struct tui *t, struct tui_canvas *c, int row)
 
 static void draw_hints(struct tui *t, struct tui_canvas *c, int row)
 {
-	static const char *const hint[][2] = {
+	static const char *const replay[][2] = {
+		{ "F1", "help" },   { "q", "quit" },   { "[ ]", "step" }, { "Space", "play" },
+		{ "W", "worst" },   { "J", "time" },   { "S", "sum" },	  { "g G", "ends" },
+		{ "+ -", "speed" }, { "Enter", "in" }, { "Esc", "back" },
+	};
+	static const char *const live[][2] = {
 		{ "F1", "help" },   { "q", "quit" },  { "Enter", "in" },   { "Esc", "back" }, { "/", "find" },
 		{ "F4", "filter" }, { "F6", "sort" }, { "p", "pause" },	   { "e", "counts" }, { "c", "cgroups" },
 		{ "F", "follow" },  { "u", "user" },  { "d", "interval" }, { "I", "invert" },
 	};
+	const char *const(*hint)[2] = t->replay ? replay : live;
+	size_t i, n = t->replay ? VML_ARRAY_SIZE(replay) : VML_ARRAY_SIZE(live);
 	int col = 0;
-	size_t i;
 
-	(void)t;
-	for (i = 0; i < VML_ARRAY_SIZE(hint); i++) {
+	for (i = 0; i < n; i++) {
 		int width = (int)strlen(hint[i][0]) + 1 + (int)strlen(hint[i][1]);
 
 		if (col + width > c->cols)
@@ -214,6 +246,8 @@ static bool draw_last_line(struct tui *t, struct tui_canvas *c, int row, bool sm
 		draw_prompt(t, c, row);
 	else if (*t->message)
 		tui_put_fit(c, row, 0, c->cols, false, TUI_WARN, t->message);
+	else if (*t->trouble)
+		tui_put_fit(c, row, 0, c->cols, false, TUI_BAD, t->trouble);
 	else if (!small)
 		draw_hints(t, c, row);
 	else
@@ -229,6 +263,7 @@ int tui_draw(struct tui *t, struct tui_canvas *c)
 
 	if (err)
 		return err;
+	a.row = draw_replay(t, c, a.row);
 	draw_verdict(t, c, a.row++);
 	if (!small) {
 		a.row = draw_summary(t, c, a.row, VML_SUMMARY_HOST, "", TUI_PLAIN);

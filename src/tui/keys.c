@@ -109,7 +109,7 @@ static void name_place(struct tui_place *p, const struct vml_row *r)
 		snprintf(label, sizeof(label), "%u %s in %s", r->id.tid ? r->id.tid : r->id.pid, r->comm, r->context);
 		break;
 	}
-	tui_copy(p->label, sizeof(p->label), label);
+	vml_text_copy(p->label, sizeof(p->label), label);
 }
 
 static int go_in(struct tui *t, int key)
@@ -250,6 +250,8 @@ static int toggle_follow(struct tui *t, int key)
 	const struct vml_row *r = tui_selected(t);
 
 	(void)key;
+	if (!t->follow && !r)
+		vml_text_copy(t->message, sizeof(t->message), "no row is selected that could be followed");
 	t->follow = !t->follow && r;
 	if (t->follow)
 		t->followed = r->id;
@@ -260,7 +262,15 @@ static int toggle_follow(struct tui *t, int key)
 static int toggle_pause(struct tui *t, int key)
 {
 	(void)key;
-	return tui_data_pause(t, !t->paused);
+	return t->replay ? tui_replay_pause(t) : tui_data_pause(t, !t->paused);
+}
+
+static int jump(struct tui *t, int key)
+{
+	if (!t->replay)
+		return tui_replay_step(t, key);
+	tui_prompt_open(t, TUI_MODE_TIME);
+	return 0;
 }
 
 static int quit(struct tui *t, int key)
@@ -291,8 +301,24 @@ const struct tui_binding tui_bindings[] = {
 	{ "H", "threads instead of processes, and back", show_threads, { 'H' } },
 	{ "c", "processes added up by cgroup, and back", toggle_fold, { 'c' } },
 	{ "e", "counts of the interval instead of rates, and back", toggle_counts, { 'e' } },
-	{ "Z p", "pause, and go on", toggle_pause, { 'Z', 'p' } },
-	{ "d", "another interval", open_prompt, { 'd' } },
+	{ "Z p Space", "pause, and go on; in a recording: play", toggle_pause, { 'Z', 'p', ' ' } },
+	{ "d", "another interval; in a recording: for playing", open_prompt, { 'd' } },
+	{ "w", "write the last 60 s into a recording in this folder", tui_recent_ask, { 'w' } },
+	{ "[ ] Left Right",
+	  "in a recording: the interval before, the next",
+	  tui_replay_step,
+	  { '[', ']', TUI_KEY_LEFT, TUI_KEY_RIGHT } },
+	{ "g G", "in a recording: the first interval, the last", tui_replay_step, { 'g', 'G' } },
+	{ "+ -", "in a recording: play faster, slower", tui_replay_speed, { '+', '-' } },
+	{ "J", "in a recording: to a time", jump, { 'J' } },
+	{ "W",
+	  "in a recording: where most time per second was waited for mmap_lock, of all processes",
+	  tui_replay_worst,
+	  { 'W' } },
+	{ "S",
+	  "in a recording: the sum from the first interval to the shown one, and back",
+	  tui_replay_whole,
+	  { 'S' } },
 	{ "D", "doctor: what can be seen on this host, and back", show_text, { 'D' } },
 	{ "q F10", "quit", quit, { 'q', TUI_KEY_F10 } },
 	{ NULL, NULL, NULL, { TUI_KEY_NONE } },

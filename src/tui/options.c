@@ -1,34 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/*
- * argp reads the options; its own complaints take two lines, so its error
- * stream is closed: getopt says what is wrong, in one line, or we do.
- */
 #include <argp.h>
 #include <errno.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmalock/base.h"
+#include "vmalock/guard.h"
+#include "../run/argument.h"
+#include "../run/command_line.h"
 #include "options.h"
 
-#define NAME "vmalocktop"
 #define INTERVAL_NS 1000000000ULL
 #define BATCH_ROWS 20
 
-enum { OPT_CGROUP = 256, OPT_BACKEND, OPT_DETAIL, OPT_BTF, OPT_STACKS_OVER, OPT_USER_STACKS };
+#define wrong(p, ...) vml_command_line_wrong(&(p)->line, __VA_ARGS__)
+
+enum {
+	OPT_CGROUP = 256,
+	OPT_BACKEND,
+	OPT_DETAIL,
+	OPT_BTF,
+	OPT_STACKS_OVER,
+	OPT_USER_STACKS,
+	OPT_MEMORY,
+	OPT_MAX_OVERHEAD,
+	OPT_DUTY,
+	OPT_CONNECT,
+};
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "What is shown:", 1 },
-	{ "interval", 'd', "SECONDS", 0, "Between updates, 0.001 to 86400 (default 1)", 1 },
+	{ "interval", 'd', "SECONDS", 0,
+	  "Between updates, 0.001 to 86400 (default 1); with -b or -j, SIGUSR1 ends an interval at once", 1 },
 	{ NULL, 'i', NULL, OPTION_ALIAS, NULL, 1 },
 	{ "count", 'n', "COUNT", 0, "End after COUNT updates (default 0: go on)", 1 },
 	{ "rows", 'l', "ROWS", 0,
 	  "At most ROWS rows; 0: all, also unchanged ones (default: what changed; with -b 20 of it)", 1 },
 	{ "sort", 's', "KEY", 0, "Sort by a column (default fallbacks; of blockers: blamed)", 1 },
 	{ "threads", 'H', NULL, 0, "Begin with threads instead of processes", 1 },
+	{ "replay", 'r', "FILE", 0,
+	  "Of a recording or a history, instead of this host; on the screen -d is the time between steps when it plays "
+	  "(default: as it was)",
+	  1 },
+	{ "connect", OPT_CONNECT, "PATH", OPTION_ARG_OPTIONAL,
+	  "What vmalockd sees, by its socket: without root, for members of the group vmalock (default PATH: " VML_API_SOCKET
+	  ")",
+	  1 },
 	{ NULL, 0, NULL, 0, "Of which processes:", 2 },
 	{ "pid", 'p', "PID[,PID]", 0, "Only these, by host or container pid", 2 },
 	{ "user", 'u', "USER", 0, "Only those of a user, by name or uid", 2 },
@@ -46,45 +65,44 @@ static const struct argp_option options[] = {
 	  4 },
 	{ "user-stacks", OPT_USER_STACKS, NULL, 0, "Also its stack in the program: reads the program's /proc/PID/maps",
 	  4 },
+	{ "max-overhead", OPT_MAX_OVERHEAD, "PERCENT", 0,
+	  "Keep the cost of all this below PERCENT of the CPU time of the host: the hooks on every fault are attached "
+	  "for a part of the time when need be, and what they miss is extrapolated (default: no limit)",
+	  4 },
+	{ "duty", OPT_DUTY, "PART", 0, "Begin with that part of the time: 1/2, 1/4, 1/8, 1/16, off (default 1)", 4 },
+	{ "memory", OPT_MEMORY, "SIZE", 0,
+	  "What all BPF maps may take, but for the storage of threads: 32M, 1G (default 64M)", 4 },
 	{ "btf", OPT_BTF, "FILE", 0, "Type information of the kernel", 4 },
 	{ "help", 'h', NULL, 0, "Print this", -1 },
 	{ "version", 'V', NULL, 0, "Print the version", -1 },
 	{ 0 },
 };
 
-static const char doc[] = "Shows which processes, threads and memory areas take page faults under the "
-			  "per-VMA lock, which fall back to mmap_lock, why, how long they wait, "
-			  "and who holds them up.\v"
-			  "Examples:\n"
-			  "  sudo vmalocktop                         on the screen; ? explains it\n"
-			  "  sudo vmalocktop -p 1234 -H              the threads of one process\n"
-			  "  sudo vmalocktop -b -n 3 -d 10           three batches of text, 10 s each\n"
-			  "  sudo vmalocktop -b -s read_wait         who waits longest to read-lock\n"
-			  "  sudo vmalocktop -j -l 0 | jq .totals    JSON, all rows\n"
-			  "  sudo vmalocktop -j | jq -c .blockers[]  who held up whom\n"
-			  "  sudo vmalocktop -b --detail exact       also misses, and who looks VMAs up\n"
-			  "\n"
-			  "Exit status: 0 ok, 1 failure, 2 wrong usage, 4 this kernel cannot be observed.\n";
+static const char doc[] =
+	"Shows which processes, threads and memory areas take page faults under the "
+	"per-VMA lock, which fall back to mmap_lock, why, how long they wait, "
+	"and who holds them up.\v"
+	"Examples:\n"
+	"  sudo vmalocktop                         on the screen; ? explains it\n"
+	"  sudo vmalocktop -p 1234 -H              the threads of one process\n"
+	"  sudo vmalocktop -b -n 3 -d 10           three batches of text, 10 s each\n"
+	"  sudo vmalocktop -b -s read_wait         who waits longest to read-lock\n"
+	"  sudo vmalocktop -j -l 0 | jq .totals    JSON, all rows\n"
+	"  sudo vmalocktop -j | jq -c .blockers[]  who held up whom\n"
+	"  sudo vmalocktop -b --detail exact       also misses, and who looks VMAs up\n"
+	"  vmalocktop -r load.db                   what was recorded, step by step\n"
+	"  vmalocktop --connect                    what vmalockd sees, without root\n"
+	"\n"
+	"Exit status: 0 ok, 1 failure, 2 wrong usage, 4 this kernel cannot be observed, or the file or "
+	"vmalockd is of a newer version.\n";
 
 /* What is read while argp runs. */
 struct parse {
+	struct vml_command_line line;
 	struct vml_top_options *o;
-	enum vml_top_action action;
-	bool have_limit, version;
+	bool have_limit, have_interval;
+	const char *live; /* an option that is only for observing this host */
 };
-
-__attribute__((format(printf, 2, 3))) static error_t wrong(struct parse *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	p->action = VML_TOP_USAGE;
-	fputs(NAME ": ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs(" (see " NAME " --help)\n", stderr);
-	return EINVAL;
-}
 
 int vml_user_parse(const char *text, uint32_t *ret_uid)
 {
@@ -97,36 +115,51 @@ int vml_user_parse(const char *text, uint32_t *ret_uid)
 	return vml_parse_u32(text, 0, UINT32_MAX - 1, ret_uid) ? -ENOENT : 0;
 }
 
-/* What @list, ended by NULL, has for @arg. */
-static const char *one_of(const char *const *list, const char *arg)
+static error_t parse_duty(struct parse *p, const char *arg)
 {
-	while (*list && strcmp(*list, arg))
-		list++;
-	return *list;
+	unsigned int step = 0;
+
+	while (step < VML_NDUTY_STEPS && strcmp(arg, vml_duty_name(step)))
+		step++;
+	if (step == VML_NDUTY_STEPS)
+		return wrong(p, "--duty: 1, 1/2, 1/4, 1/8, 1/16 or off, not '%s'", arg);
+	p->o->view.duty = step;
+	p->o->live.guard = true;
+	return 0;
+}
+
+static const char *option_name(int key)
+{
+	size_t i = 0;
+
+	while (options[i].key != key)
+		i++;
+	return options[i].name;
 }
 
 static error_t parse_measuring(struct parse *p, int key, const char *arg)
 {
-	static const char *const backends[] = { "auto", "tracepoint", "fentry", "kprobe", NULL };
-	static const char *const details[] = { "default", "exact", NULL };
 	struct vml_live_options *live = &p->o->live;
+	char error[VML_ERROR_MAX];
 
+	p->live = option_name(key);
 	switch (key) {
 	case OPT_BACKEND:
-		live->backend = one_of(backends, arg);
-		return live->backend ? 0 : wrong(p, "--backend: auto, tracepoint, fentry or kprobe, not '%s'", arg);
+		return vml_live_set_backend(live, arg, error) ? wrong(p, "%s", error) : 0;
 	case OPT_DETAIL:
-		live->detail = one_of(details, arg);
-		return live->detail ? 0 : wrong(p, "--detail: default or exact, not '%s'", arg);
+		return vml_live_set_detail(live, arg, error) ? wrong(p, "%s", error) : 0;
 	case OPT_STACKS_OVER:
-		if (!strcmp(arg, "off"))
-			live->stacks_over_ns = VML_STACKS_OFF;
-		else if (vml_parse_duration(arg, &live->stacks_over_ns))
-			return wrong(p, "--stacks-over: a time as 500us, 1ms or 2s, or off, not '%s'", arg);
-		return 0;
+		return vml_live_set_stacks_over(live, arg, error) ? wrong(p, "%s", error) : 0;
 	case OPT_USER_STACKS:
 		live->user_stacks = true;
 		return 0;
+	case OPT_MAX_OVERHEAD:
+		return vml_live_set_max_overhead(live, arg, &p->o->view.max_overhead, error) ? wrong(p, "%s", error)
+											     : 0;
+	case OPT_DUTY:
+		return parse_duty(p, arg);
+	case OPT_MEMORY:
+		return vml_live_set_memory(live, arg, error) ? wrong(p, "%s", error) : 0;
 	default:
 		live->btf_path = arg;
 		return 0;
@@ -136,22 +169,20 @@ static error_t parse_measuring(struct parse *p, int key, const char *arg)
 static error_t parse_selection(struct parse *p, int key, char *arg)
 {
 	struct vml_filter *f = &p->o->view.filter;
-	uint32_t *pids;
+	char error[VML_ERROR_MAX];
+	int err;
 
 	switch (key) {
 	case 'p':
-		if (vml_parse_pids(arg, &pids, &f->npids))
-			return wrong(p, "-p: process ids with commas between them, not '%s'", arg);
-		free((void *)f->pids);
-		f->pids = pids;
-		return 0;
+		err = vml_filter_set_pids(f, arg, error);
+		break;
 	case 'u':
 		f->by_uid = true;
 		return vml_user_parse(arg, &f->uid) ? wrong(p, "-u: no user '%s'", arg) : 0;
 	default:
-		f->cgroup = arg;
-		return *arg == '/' ? 0 : wrong(p, "--cgroup: a path that begins with /, not '%s'", arg);
+		err = vml_filter_set_cgroup(f, arg, error);
 	}
+	return err == -EINVAL ? wrong(p, "%s", error) : -err;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -160,11 +191,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct vml_tui_options *view = &p->o->view;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		state->err_stream = NULL;
-		return 0;
 	case 'd':
 	case 'i':
+		p->have_interval = true;
 		return vml_parse_seconds(arg, &view->interval_ns)
 			       ? wrong(p, "-%c: seconds, 0.001 to 86400, not '%s'", key, arg)
 			       : 0;
@@ -183,6 +212,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'u':
 	case OPT_CGROUP:
 		return parse_selection(p, key, arg);
+	case 'r':
+		p->o->replay = arg;
+		return 0;
+	case OPT_CONNECT:
+		arg = vml_optional_argument(arg, state->argc, state->argv, &state->next);
+		p->o->connect = arg ? arg : VML_API_SOCKET;
+		p->o->view.connected = true;
+		return 0;
 	case 'b':
 		p->o->batch = true;
 		return 0;
@@ -194,16 +231,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_BTF:
 	case OPT_STACKS_OVER:
 	case OPT_USER_STACKS:
+	case OPT_MAX_OVERHEAD:
+	case OPT_DUTY:
+	case OPT_MEMORY:
 		return parse_measuring(p, key, arg);
-	case 'h':
-	case 'V':
-		p->action = VML_TOP_DONE;
-		p->version = key == 'V';
-		return ECANCELED; /* what follows does not matter */
-	case ARGP_KEY_ARG:
-		return wrong(p, "unexpected argument '%s'", arg);
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return vml_command_line_key(&p->line, key, arg, state);
 	}
 }
 
@@ -243,33 +276,29 @@ static void settle(struct parse *p)
 		o->view.limit = o->batch && !o->json ? BATCH_ROWS : UINT32_MAX;
 	if (o->view.sort && !is_sort_key(o))
 		wrong_sort(p);
+	if (o->replay && o->connect)
+		wrong(p, "-r, --connect: one of them");
+	else if (o->replay && p->live)
+		wrong(p, "--%s: not with -r, which shows what was observed before", p->live);
+	else if (o->connect && p->live)
+		wrong(p, "--%s: not with --connect, as vmalockd observes; give it to vmalockd", p->live);
+	if (o->replay && !p->have_interval)
+		o->view.interval_ns = 0;
+	if (o->live.guard && o->live.detail && !strcmp(o->live.detail, "exact"))
+		wrong(p, "--max-overhead and --duty: not with --detail exact, whose hooks stay");
 }
 
-enum vml_top_action vml_top_options_parse(int argc, char **argv, struct vml_top_options *ret)
+enum vml_action vml_top_options_parse(int argc, char **argv, struct vml_top_options *ret)
 {
-	struct parse p = { .o = ret, .action = VML_TOP_RUN };
-	static char name[] = NAME;
-	error_t err;
+	struct parse p = { .o = ret, .line.name = "vmalocktop" };
 
 	*ret = (struct vml_top_options){ .view.interval_ns = INTERVAL_NS };
-	if (argc)
-		argv[0] = name; /* what getopt begins its line with */
-	err = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
-	if (p.action == VML_TOP_DONE) {
-		if (p.version)
-			puts(NAME " " VML_VERSION);
-		else
-			argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
-		return VML_TOP_DONE;
-	}
-	if (err)
-		return VML_TOP_USAGE;
-	settle(&p);
-	return p.action;
+	if (vml_command_line_parse(&p.line, &argp, argc, argv, &p) == VML_RUN)
+		settle(&p);
+	return p.line.action;
 }
 
 void vml_top_options_free(struct vml_top_options *o)
 {
-	free((void *)o->view.filter.pids);
-	o->view.filter.pids = NULL;
+	vml_filter_free(&o->view.filter);
 }

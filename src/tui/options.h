@@ -2,22 +2,19 @@
 #ifndef VMALOCK_TUI_OPTIONS_H
 #define VMALOCK_TUI_OPTIONS_H
 /* The command line of vmalocktop. */
+#include "../run/command_line.h"
 #include "tui.h"
 
 struct vml_top_options {
 	struct vml_tui_options view; /* limit: the default of screen, text or JSON is filled in */
 	struct vml_live_options live;
+	const char *replay; /* a file; NULL: this host */
+	const char *connect; /* the socket of a daemon; NULL: this program observes */
 	bool batch, json;
 };
 
-enum vml_top_action {
-	VML_TOP_RUN,
-	VML_TOP_DONE, /* help or version was printed */
-	VML_TOP_USAGE, /* wrong; one line on stderr says what */
-};
-
 /* Fills @ret; strings point into @argv. Free it in every case. */
-enum vml_top_action vml_top_options_parse(int argc, char **argv, struct vml_top_options *ret);
+enum vml_action vml_top_options_parse(int argc, char **argv, struct vml_top_options *ret);
 void vml_top_options_free(struct vml_top_options *o);
 
 /* A user by name or uid. -ENOENT */

@@ -20,6 +20,8 @@ const char *tui_prompt_label(enum tui_mode mode)
 		return "user (name or uid, nothing for all): ";
 	case TUI_MODE_INTERVAL:
 		return "interval in seconds: ";
+	case TUI_MODE_TIME:
+		return "time (14:03:07, -10m, 2026-03-01T14:03:07Z): ";
 	default:
 		return "";
 	}
@@ -30,7 +32,7 @@ void tui_prompt_open(struct tui *t, enum tui_mode mode)
 	t->mode = mode;
 	t->typed[0] = '\0';
 	if (mode == TUI_MODE_FILTER)
-		tui_copy(t->typed, sizeof(t->typed), t->row_filter);
+		vml_text_copy(t->typed, sizeof(t->typed), t->row_filter);
 }
 
 /* Moves to the next row that matches, after the selected one and around. */
@@ -70,7 +72,7 @@ static int set_user(struct tui *t)
 	}
 	t->filter.by_uid = true;
 	t->filter.uid = uid;
-	tui_copy(t->user, sizeof(t->user), t->typed);
+	vml_text_copy(t->user, sizeof(t->user), t->typed);
 	return tui_data_refresh(t);
 }
 
@@ -92,7 +94,7 @@ static void apply_filter(struct tui *t)
 {
 	if (t->mode != TUI_MODE_FILTER)
 		return;
-	tui_copy(t->row_filter, sizeof(t->row_filter), t->typed);
+	vml_text_copy(t->row_filter, sizeof(t->row_filter), t->typed);
 	t->list_stale = true;
 }
 
@@ -103,11 +105,13 @@ static int accept(struct tui *t)
 	t->mode = TUI_MODE_VIEW;
 	if (mode == TUI_MODE_USER)
 		return set_user(t);
+	if (mode == TUI_MODE_TIME)
+		return tui_replay_jump(t, t->typed);
 	if (mode == TUI_MODE_INTERVAL)
 		set_interval(t);
 	if (mode == TUI_MODE_SEARCH) {
 		if (*t->typed)
-			tui_copy(t->search, sizeof(t->search), t->typed);
+			vml_text_copy(t->search, sizeof(t->search), t->typed);
 		tui_search_next(t);
 	}
 	return 0;

@@ -9,12 +9,17 @@
  *	data.c	which delta is shown, which row is meant  list.c	the rows of a table
  *	keys.c	what each key does                        prompt.c	lines that are typed
  *	frame.c	everything around a view                  view_*.c	the views
- *	bars.c	histograms as bars
+ *	bars.c	histograms as bars			replay.c  a file instead of a host
+ *	recent.c  the last minute, for a file	canvas.c  what is drawn on
+ *	fold.c	processes by cgroup
+ *
+ * options.c (the command line) and batch.c (text and JSON) are of the program, not of the screen.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../run/recent.h"
 #include "vmalock/snapshot.h"
 #include "canvas.h"
 #include "tui.h"
@@ -42,6 +47,8 @@ enum tui_key {
 	TUI_KEY_SPECIAL = 0x110000,
 	TUI_KEY_UP,
 	TUI_KEY_DOWN,
+	TUI_KEY_LEFT,
+	TUI_KEY_RIGHT,
 	TUI_KEY_PAGE_UP,
 	TUI_KEY_PAGE_DOWN,
 	TUI_KEY_HOME,
@@ -82,6 +89,7 @@ enum tui_mode {
 	TUI_MODE_FILTER,
 	TUI_MODE_USER,
 	TUI_MODE_INTERVAL,
+	TUI_MODE_TIME,
 };
 
 /* The last two snapshots. */
@@ -89,15 +97,28 @@ struct tui_pair {
 	struct vml_snapshot *prev, *cur; /* NULL: not taken yet */
 };
 
+/* The last minute, whatever is selected, and the file that is being written. */
+struct tui_recent {
+	struct vml_recent kept, writing;
+	uint64_t now_ns; /* CLOCK_BOOTTIME of the newest */
+	struct vml_store *store; /* NULL: nothing is being written */
+	char *path;
+	const struct vml_kept *next; /* of writing; NULL: all are in the file */
+	uint64_t span_ns; /* of those that are */
+};
+
 struct tui {
 	struct vml_tui_options o;
 	bool utf8;
 
+	struct tui_replay *replay; /* NULL: live */
 	struct tui_pair live, frozen; /* frozen: what is shown while paused */
-	struct vml_snapshot *delta; /* of the shown pair; NULL: the first interval is not over */
+	struct vml_snapshot *delta; /* of the shown pair, or of the file; NULL: the first interval is not over */
 	struct vml_snapshot *folded; /* delta by cgroup; made when asked for */
+	struct tui_recent recent;
 	bool paused, quit;
-	uint64_t interval_ns;
+	bool anew; /* frozen is of a vmalockd that was started anew since */
+	uint64_t interval_ns; /* of a replay: between steps; 0: as long as they were */
 	bool interval_changed;
 	struct vml_filter filter; /* of the delta; o.filter and the user typed */
 	char user[64]; /* as typed; "": what the options say */
@@ -114,6 +135,7 @@ struct tui {
 	char typed[128];
 	size_t sort_at, sort_top; /* in the list of columns */
 	char message[192]; /* until the next key */
+	char trouble[VML_ERROR_MAX]; /* as long as it lasts */
 
 	const struct vml_row **row; /* of the table that is shown */
 	size_t nrows, rows_max;
@@ -131,8 +153,12 @@ static inline struct tui_cursor *tui_cursor(struct tui *t)
 	return &tui_here(t)->cursor[tui_here(t)->view];
 }
 
-/* A copy of clean text that is cut between characters. */
-void tui_copy(char *dst, size_t n, const char *text);
+/* ---- loop.c */
+
+/* Nothing to show yet; NULL: out of memory. */
+struct tui *tui_new(const struct vml_tui_options *o);
+/* NULL is fine. */
+void tui_free(struct tui *t);
 
 /* ---- data.c */
 
@@ -143,6 +169,8 @@ int tui_data_add(struct tui *t, struct vml_snapshot *s);
 /* Makes the delta again: the filter changed. -ENOMEM */
 int tui_data_refresh(struct tui *t);
 int tui_data_pause(struct tui *t, bool pause);
+/* The next snapshot is a baseline again. -ENOMEM */
+int tui_data_begin(struct tui *t);
 void tui_data_free(struct tui *t);
 
 /* What the reasons and the histograms are of. */
@@ -154,9 +182,46 @@ struct tui_subject {
 	char label[256];
 };
 void tui_subject(struct tui *t, struct tui_subject *ret);
-/* The rows of processes added up by cgroup; see fold.c for their identity. -ENOMEM */
+
+/* ---- fold.c */
+
+/* The rows of processes added up by cgroup, by tui_fold_id() of it. -ENOMEM */
 int tui_fold(const struct vml_snapshot *delta, struct vml_snapshot **ret);
 struct vml_id tui_fold_id(const char *cgroup);
+
+/* ---- recent.c */
+
+void tui_recent_init(struct tui *t);
+/* Keeps a copy of @delta, of which nothing was left out. */
+void tui_recent_add(struct tui *t, const struct vml_snapshot *delta);
+/* The key: begins a file in the current folder. */
+int tui_recent_ask(struct tui *t, int key);
+/* A part of it; false: there is nothing to write. */
+bool tui_recent_write(struct tui *t);
+/* Ends the file first. */
+void tui_recent_free(struct tui *t);
+
+/* ---- replay.c */
+
+/* -ENODATA: there is nothing in the file; what the reader said. */
+int tui_replay_open(struct tui *t, struct vml_reader *reader, const char *path);
+void tui_replay_close(struct tui *t);
+/* The shown interval, or the sum of all up to it; the caller frees it. */
+int tui_replay_delta(struct tui *t, struct vml_snapshot **ret);
+bool tui_replay_is_sum(const struct tui *t);
+/* When tui_replay_tick() has something to do (CLOCK_MONOTONIC); UINT64_MAX: not before a key. */
+uint64_t tui_replay_due(struct tui *t);
+/* Plays, and looks for more at the end. */
+int tui_replay_tick(struct tui *t, bool *ret_stepped);
+/* What keys do; in a live screen the others but pause and jump say so. */
+int tui_replay_pause(struct tui *t);
+int tui_replay_jump(struct tui *t, const char *text);
+int tui_replay_step(struct tui *t, int key);
+int tui_replay_speed(struct tui *t, int key);
+int tui_replay_whole(struct tui *t, int key);
+int tui_replay_worst(struct tui *t, int key);
+/* "replay FILE 12/345 2026-03-01 14:03:07 +01:00  playing; after a gap of 12s: restart". Returns @buf. */
+char *tui_replay_text(const struct tui *t, char *buf, size_t n);
 
 /* ---- list.c: the rows of the table in view */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The terminal; the only file that knows ncurses. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,13 @@ void tui_term_close(void)
 	screen = NULL;
 }
 
+bool vml_tui_key_waits(void)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return screen && poll(&in, 1, 0) > 0;
+}
+
 void tui_term_size(int *rows, int *cols)
 {
 	getmaxyx(stdscr, *rows, *cols);
@@ -117,6 +125,7 @@ int tui_term_key(void)
 		int key;
 	} special[] = {
 		{ KEY_UP, TUI_KEY_UP },		{ KEY_DOWN, TUI_KEY_DOWN },
+		{ KEY_LEFT, TUI_KEY_LEFT },	{ KEY_RIGHT, TUI_KEY_RIGHT },
 		{ KEY_PPAGE, TUI_KEY_PAGE_UP }, { KEY_NPAGE, TUI_KEY_PAGE_DOWN },
 		{ KEY_HOME, TUI_KEY_HOME },	{ KEY_END, TUI_KEY_END },
 		{ KEY_ENTER, TUI_KEY_ENTER },	{ KEY_BACKSPACE, TUI_KEY_BACKSPACE },

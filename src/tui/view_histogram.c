@@ -140,11 +140,11 @@ static const char *empty_text(struct tui *t, const struct tui_subject *s, char *
 	if (!t->delta)
 		snprintf(buf, n, "The first interval is not over yet.");
 	else if (!s->hist)
-		snprintf(buf, n, "Nothing happened in %s in this interval, or it has exited.", s->label);
+		vml_text_printf(buf, n, "Nothing happened in %s in this interval, or it has exited.", s->label);
 	else if (s->only_known)
-		snprintf(buf, n, "No hold of %s that made anybody wait ended in this interval.", s->label);
+		vml_text_printf(buf, n, "No hold of %s that made anybody wait ended in this interval.", s->label);
 	else
-		snprintf(buf, n, "Nothing of %s took mmap_lock in this interval.", s->label);
+		vml_text_printf(buf, n, "Nothing of %s took mmap_lock in this interval.", s->label);
 	return buf;
 }
 

@@ -58,7 +58,7 @@ __attribute__((format(printf, 4, 5))) static void field(struct page *p, const ch
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vml_text_vprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	do {
 		size_t len = tui_text_piece(rest, cols);
@@ -174,11 +174,11 @@ static void draw_who(struct page *p)
 		field(p, "cgroup", TUI_PLAIN, "%s", r->cgroup);
 	draw_lock(p);
 	if (longest < 0)
-		tui_copy(max, sizeof(max), "none ended");
+		vml_text_copy(max, sizeof(max), "none ended");
 	else if (isfinite(longest))
 		vml_fmt_ns(max, sizeof(max), longest);
 	else
-		tui_copy(max, sizeof(max), ">128s");
+		vml_text_copy(max, sizeof(max), ">128s");
 	field(p, "blamed", TUI_PLAIN, "%s in %s, longest %s; %s were waiting when they ended",
 	      time_text(p, r->value[VML_BLAMED_NS], blamed), count_text(p, r->value[VML_HOLDS], "holds", count), max,
 	      count_text(p, r->value[VML_VICTIMS], "threads", victims));
@@ -306,8 +306,8 @@ static void draw_victims(struct page *p)
 	char text[TEXT_MAX_BYTES], wait[32];
 
 	next_row(p);
-	snprintf(text, sizeof(text), "VICTIMS: threads of %s that waited most, for any holder",
-		 *p->r->target ? p->r->target : "the process");
+	vml_text_printf(text, sizeof(text), "VICTIMS: threads of %s that waited most, for any holder",
+			*p->r->target ? p->r->target : "the process");
 	head(p, text);
 	for (i = 0; i < n; i++)
 		draw_victim(p, victim[i]);

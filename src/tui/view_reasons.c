@@ -24,9 +24,9 @@ static const char *empty_text(struct tui *t, const struct tui_subject *s, char *
 	else if (!t->delta->have_reasons)
 		snprintf(buf, n, "This backend does not see reasons (D says what is missing).");
 	else if (!s->reasons)
-		snprintf(buf, n, "Nothing happened in %s in this interval, or it has exited.", s->label);
+		vml_text_printf(buf, n, "Nothing happened in %s in this interval, or it has exited.", s->label);
 	else
-		snprintf(buf, n, "No fault of %s took mmap_lock in this interval.", s->label);
+		vml_text_printf(buf, n, "No fault of %s took mmap_lock in this interval.", s->label);
 	return buf;
 }
 

@@ -86,7 +86,7 @@ static const char *empty_text(struct tui *t, char *buf, size_t n)
 	bool blockers = p->view == TUI_BLOCKERS, blind = blockers && t->delta && !vml_blame_known(t->delta);
 
 	if (*t->row_filter)
-		snprintf(buf, n, "No row contains \"%s\" (F4 changes the filter).", t->row_filter);
+		vml_text_printf(buf, n, "No row contains \"%s\" (F4 changes the filter).", t->row_filter);
 	else if (t->delta && p->focus != TUI_HOST && !blind)
 		snprintf(
 			buf, n,

@@ -100,6 +100,9 @@ void tui_draw_doctor(struct tui *t, struct tui_canvas *c, const struct tui_area 
 
 	if (!f)
 		return;
+	if (t->replay)
+		fprintf(f, "As it was on %s when this was recorded%s\n\n", s->host.name,
+			s->caps ? ":" : " is not known.");
 	if (s->caps)
 		vml_doctor_write(f, s->caps, c->utf8);
 	if (!fclose(f) && text)

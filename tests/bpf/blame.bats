@@ -26,10 +26,11 @@ all_is_charged()
 		'loss($lines)'
 	expect a l 'process_sum($lines; $load.pid; "blamed_ns") == blame($lines; $load.pid)' \
 		'[process_sum($lines; $load.pid; "blamed_ns"), blame($lines; $load.pid)]'
-	# who waits for whose lock differs a little: fork and exec take the lock of the new mm
+	# Who waits for whose lock differs a little: fork and exec take the locks of new address spaces, and
+	# a culprit its own, a few hundred ns each: 0.3 to 13 us in all where 0.7 to 48 s were waited for.
 	expect a l '(process_sum($lines; $load.pid; "blamed_ns") + process_sum($lines; $load.pid; "unattributed_ns")) as $waits
 		| [$load.pid, ($load.culprits // [])[].pid] | unique | total(.[] as $pid | process_sum($lines; $pid; "wait_ns"))
-		| . <= $waits * 1.02 and . >= $waits * 0.98' \
+		| . - $waits | fabs <= $waits * 0.001 + 1000000' \
 		'[process_sum($lines; $load.pid; "blamed_ns"), process_sum($lines; $load.pid; "unattributed_ns"),
 		  process_sum($lines; $load.pid; "wait_ns")]'
 	expect a l '[$lines[] | .blockers[] | select(.avoidable_ns > .blamed_ns or .foreign_ns > .blamed_ns)] == []'
@@ -211,4 +212,16 @@ attached()
 	jq -n '{}' >"$BATS_TEST_TMPDIR/l.report"
 	check_lines a
 	expect a l 'loss($lines) | [.ledger_map_full, .blocker_map_full] | all(. == null)' 'loss($lines)'
+}
+
+@test "who reads the memory of the observer makes no loss of the observer's own locks" {
+	local lost
+	top_start a -j -d 0.3 -l 0
+	until_said a 1
+	head -c 1 "/proc/${pid_of[a]}/cmdline" >"$BATS_TEST_TMPDIR/read"
+	[ -s "$BATS_TEST_TMPDIR/read" ]
+	until_said a 4
+	top_stop a
+	lost=$(head -n 4 "$BATS_TEST_TMPDIR/a.out" | jq -s 'map(.loss.ledger_stale) | add')
+	[ "$lost" = 0 ] || fail "$lost releases of locks whose holds had been forgotten"
 }

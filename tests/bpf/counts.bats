@@ -53,8 +53,13 @@ every_scope_has_all()
 	done
 	equal a l 'thread_sum($lines; $load.pid; "wait_ns")' 'process_sum($lines; $load.pid; "wait_ns")'
 	equal a l 'total(of($lines; "reasons"; $load.pid).count)' 'process_sum($lines; $load.pid; "fallbacks")'
-	# the area is split and merged under the faults, but begins where it began
-	equal a l 'total(of($lines; "vmas"; $load.pid) | select(.start == $load.regions[0].start) | .faults)' '$load.faults.total'
+	# The area is split and merged under the faults, but begins where it began.  A fault
+	# whose area could not be found while it changed is in none, and that is counted.
+	equal a l 'total(of($lines; "vmas"; $load.pid)
+		| select(.start == $load.regions[0].start or .kind == "unknown") | .faults)' '$load.faults.total'
+	expect a l 'total(of($lines; "vmas"; $load.pid) | select(.kind == "unknown") | .faults) as $unknown
+		| $unknown == 0 or ($unknown < 20 and loss($lines).walk_failed > 0)' \
+		'[loss($lines), [of($lines; "vmas"; $load.pid) | select(.start != $load.regions[0].start and .faults > 0)]]'
 }
 
 @test "read(2) into fresh memory: every fault in kernel mode, every one a bypass" {
@@ -124,4 +129,20 @@ every_scope_has_all()
 		equal a $name 'process_sum($lines; $load.pid; "faults")' '$load.faults.total'
 		equal a $name 'vma_sum($lines; $load.pid; "faults")' '$load.faults.total'
 	done
+}
+
+@test "SIGUSR1 ends an interval at once" {
+	"$BUILD/bin/vmalocktop" -j -d 600 -l 0 >"$BATS_TEST_TMPDIR/a.out" 2>"$BATS_TEST_TMPDIR/a.err" 3>&- &
+	pid_of[a]=$!
+	caught()
+	{
+		local mask
+		mask=$(sed -n 's/^SigCgt:\t//p' "/proc/${pid_of[a]}/status") && [ $((0x$mask >> 9 & 1)) = 1 ]
+	}
+	until_true "SIGUSR1 to be caught" caught
+	kill -USR1 "${pid_of[a]}"
+	until_said a 1
+	kill -USR1 "${pid_of[a]}"
+	until_said a 2
+	[ "$(jq -s 'map(.interval_ns) | length == 2 and all(. > 0 and . < 600e9)' "$BATS_TEST_TMPDIR/a.out")" = true ]
 }

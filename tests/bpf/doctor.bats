@@ -22,6 +22,21 @@ load lib
 		fail "doctor: $says, vmalocktop: $(jq -cS .backend.capabilities "$BATS_TEST_TMPDIR/a.out")"
 }
 
+@test "doctor --cost: what was measured, in text and in JSON; nothing that was not" {
+	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor --cost -j
+	[ -z "$stderr" ]
+	# a fault and a pair without programs always take time; what the programs add is there or not known
+	jq -e '.schema >= 1 and .bare_fault_ns > 0 and .bare_pair_ns > 0
+		and ([.fault_ns, .pair_ns, .lock_event_ns] | all(. == null or . > 0))
+		and (.lock_event_ns == null or (.pair_ns / .lock_event_ns | . > 3 and . < 20))' <<<"$output"
+	jq -e 'if .stats_runs then .stats_runs >= 64 * 32 and .stats_ns > 0 else .stats_ns == null end' <<<"$output"
+	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor --cost
+	[ -z "$stderr" ]
+	[ "${#lines[@]}" = 5 ]
+	[[ ${lines[1]} =~ ^\ \ a\ page\ fault\ in\ the\ area\ of\ the\ last\ +(\+[0-9]+\ ns,\ on\ top\ of\ [0-9]+\ ns|-)$ ]]
+	[[ ${lines[4]} == "the kernel's statistics"* ]]
+}
+
 @test "without privileges: exit 1 and one line that says what is missing" {
 	setpriv --reuid 65534 --clear-groups test -x "$BUILD/bin/vmalock" || skip "user 65534 cannot read $BUILD"
 	run -1 --separate-stderr setpriv --reuid 65534 --clear-groups "$BUILD/bin/vmalock" doctor
@@ -39,6 +54,40 @@ load lib
 	"${as[@]}" true || skip "setpriv cannot hand over capabilities here"
 	run -0 "${as[@]}" "$BUILD/bin/vmalock" doctor
 	run -0 "${as[@]}" "$BUILD/bin/vmalocktop" -b -n 1 -d 0.2
+}
+
+@test "what vmalockd would keep: nothing, in text and JSON" {
+	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor
+	[[ $output == *"vmalockd keeps no privileges"* && $output != *container* ]]
+	run -0 --separate-stderr "$BUILD/bin/vmalock" doctor -j
+	jq -e '.capabilities_kept == "none" and .pids == "host"' <<<"$output"
+	# the same in a snapshot
+	run -0 "$BUILD/bin/vmalock" snapshot -t 0.1 -o "$BATS_TEST_TMPDIR/s.vml"
+	[ "$(sqlite3 "$BATS_TEST_TMPDIR/s.vml" "SELECT text ->> '$.capabilities_kept' FROM info WHERE name = 'doctor'")" = none ]
+}
+
+@test "a container with PIDs of its own: doctor says so, its own is found, -p of its PIDs is refused" {
+	local container=(unshare --pid --fork --mount-proc) text
+	"${container[@]}" true || skip "no PID namespace can be made here"
+	run -0 --separate-stderr "${container[@]}" "$BUILD/bin/vmalock" doctor
+	text=$(tr -s ' \n' ' ' <<<"$output")
+	[[ $text == *"PIDs are the host's, this container has others: -p with a PID of the container is refused."* ]]
+	run -0 --separate-stderr "${container[@]}" "$BUILD/bin/vmalock" doctor -j
+	jq -e '.pids == "host, not container"' <<<"$output"
+	run -2 --separate-stderr "${container[@]}" "$BUILD/bin/vmalocktop" -b -n 1 -p 1
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "vmalocktop: -p 1: that is a PID of this container, and "* ]]
+	run -2 --separate-stderr "${container[@]}" "$BUILD/bin/vmalock" report -t 1 -p 1
+	[[ $stderr == "vmalock report: -p 1: that is a PID of this container, and "* ]]
+	run -2 --separate-stderr "${container[@]}" "$BUILD/bin/vmalock" diagnose -p 1
+	[[ $stderr == "vmalock diagnose: -p 1: that is a PID of this container, and "* ]]
+	# one of the host is taken: this shell
+	run -0 --separate-stderr "${container[@]}" "$BUILD/bin/vmalocktop" -j -n 1 -d 0.2 -p $$
+	[ -z "$stderr" ]
+
+	run -0 "$BUILD/tests/pids"
+	[[ ${lines[0]} =~ ^itself\ 1\ found\ ([0-9]+)\ error\ 0\ hosts\ 0$ ]]
+	[ "${lines[1]}" = "host ${BASH_REMATCH[1]}" ]
 }
 
 @test "a BTF file that is not there: one line, and the file is named" {

@@ -15,56 +15,25 @@
 # Names are files in $BATS_TEST_TMPDIR.  Nothing waits longer than $PATIENCE
 # seconds, and what was started is ended by its pid in teardown.
 
-bats_require_minimum_version 1.5.0
-
-BUILD=${BUILD:-build}
-[[ $BUILD == /* ]] || BUILD=$BATS_TEST_DIRNAME/../../$BUILD
-PATIENCE=60
+load ../build
+load ../until
+load ../native
 
 declare -gA pid_of=() go_of=() first_of=()
-
-setup_file()
-{
-	local rc=0 said
-	export CANNOT=''
-	if [ "$(id -u)" != 0 ]; then
-		CANNOT='loading BPF programs needs root'
-		return
-	fi
-	said=$("$BUILD/bin/vmalock" doctor 2>&1 >/dev/null) || rc=$?
-	[ $rc != 4 ] || CANNOT=$said
-	[ $rc = 0 ] || [ $rc = 4 ] || fail "doctor: exit status $rc: $said"
-}
 
 setup()
 {
 	[ -z "$CANNOT" ] || skip "$CANNOT"
 }
 
+programs_end()
+{
+	end_all "${pid_of[@]}"
+}
+
 teardown()
 {
-	local pid
-	for pid in "${pid_of[@]}"; do
-		kill "$pid" 2>/dev/null || :
-		wait "$pid" 2>/dev/null || :
-	done
-}
-
-fail()
-{
-	printf '%s\n' "$*" >&2
-	return 1
-}
-
-# until_true WHAT COMMAND...: polls
-until_true()
-{
-	local what=$1 end=$((SECONDS + PATIENCE))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || fail "waited $PATIENCE s for $what" || return
-		sleep 0.1
-	done
+	programs_end
 }
 
 # until_said NAME N: file NAME.out has N whole lines; its program must be alive
@@ -116,6 +85,36 @@ window_close()
 {
 	until_said "$1" $(($(lines "$1") + 2)) || return
 	sed -n "${first_of[$1]},$(lines "$1")p" "$BATS_TEST_TMPDIR/$1.out" >"$BATS_TEST_TMPDIR/$1.window"
+}
+
+# ---- what it leaves behind
+
+# all_ids PID: of programs, maps and links that it has open
+all_ids()
+{
+	cat /proc/"$1"/fdinfo/* | awk '
+		$1 ~ /^(prog|map|link)_id:$/ { kind = substr($1, 1, index($1, "_") - 1); id[kind] = id[kind] "," $2 }
+		END { for (kind in id) printf "%s%s", n++ ? " " : "", kind ":" substr(id[kind], 2) }'
+}
+
+# none_left IDS: those of all_ids() are not there any more
+none_left()
+{
+	local entry id
+	for entry in $1; do
+		for id in $(tr , ' ' <<<"${entry#*:}"); do
+			! bpftool "${entry%%:*}" show id "$id" >/dev/null 2>&1 || return 1
+		done
+	done
+}
+
+# So many of each, at least.
+has_ids()
+{
+	local kind
+	for kind in prog map link; do
+		[[ " $1" == *" $kind:"*,*,* ]] || fail "no $kind: $1" || return
+	done
 }
 
 # ---- loads

@@ -15,7 +15,7 @@ setup_file()
 @test "with --handshake and nothing to do, no fault happens between ready and done" {
 	for scenario in faults shared churn replace kernel file remote segv thp hugetlb userfaultfd swap \
 		'threads -t 500' shortlived fork vfork pidreuse vmawrite madvise uffdio procmaps \
-		convoy writers bigfork smaps starved pageio \
+		convoy writers threadstarts mappings bigfork smaps starved pageio \
 		reason\ {no_vma,stack_growth,write_locked,busy,range_moved,no_map_pages,anon_vma,folio_locked,file_io} \
 		reason\ {userfaultfd,killed,kernel_mode}; do
 		nothing_happens "$scenario"

@@ -58,3 +58,22 @@ def blame($lines; $pid): blame($lines; $pid; true);
 def share($lines; $pid; f): blame($lines; $pid; f) / blame($lines; $pid);
 # A part of the time of those holds.
 def part($lines; $pid; f; $key): total(blockers_of($lines; $pid) | select(f) | count($key));
+
+# Sampling: how much of the time of a window the hooks on every fault were attached.
+def attached($lines): total($lines[] | .backend.duty * .interval_ns) / total($lines[].interval_ns);
+
+# How far the count $key of a process may be off when it is extrapolated from the share $f of the
+# time: five standard errors.  $lines are of another program that saw all, in intervals about as
+# long as the hooks of the first were attached at once, which are the clusters: residuals e = y - R x
+# of the count y from what the share R of the whole gives for the x faults of the interval.
+#
+#	variance of a total by ratio, from the share f of the clusters: (1 - f) / f * sum of e^2
+#	twice that, as one time attached may stand for as much as two periods
+#
+# Faults that depend on each other for longer or shorter than an interval: the sum of e^2 is the
+# same when they do not, and larger for longer intervals when they do.  One more for rounding.
+def sampling_error($lines; $pid; $key; $f):
+	[of($lines; "processes"; $pid)] as $bins
+	| (total($bins[] | count($key)) / total($bins[].faults)) as $ratio
+	| 5 * (2 * (1 - $f) / $f * total($bins[] | (count($key) - $ratio * .faults) | . * .)
+		* ($bins | length) / (($bins | length) - 1) | sqrt) + 1;

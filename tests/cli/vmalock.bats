@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The command line of vmalock; no root needed.
 
-bats_require_minimum_version 1.5.0
+load lib
 
-BUILD=${BUILD:-build}
-[[ $BUILD == /* ]] || BUILD=$BATS_TEST_DIRNAME/../../$BUILD
 vmalock=$BUILD/bin/vmalock
 
 teardown()
@@ -19,9 +17,7 @@ usage_error()
 	local text=$1
 	shift
 	run -2 --separate-stderr "$vmalock" "$@"
-	[ -z "$output" ] || { echo "stdout: $output"; return 1; }
-	[ "${#stderr_lines[@]}" = 1 ] || { echo "stderr: $stderr"; return 1; }
-	[[ $stderr == vmalock* && $stderr == *"$text"* ]] || { echo "stderr: $stderr"; return 1; }
+	complains vmalock "$text"
 }
 
 # report ARGS...: the JSON object of a load
@@ -47,15 +43,7 @@ report_or_skip()
 # listed TITLE: the first words of the lines below it in the last output
 listed()
 {
-	awk -v title="$1" 'index($0, title ":") { on = 1; next } /^Examples:/ { exit } on && NF { print $1 }' <<<"$output"
-}
-
-# says QUERY VALUE: of the last report
-says()
-{
-	local is
-	is=$(jq -c "$1" <<<"$output")
-	[ "$is" = "$2" ] || { echo "$1 is $is, should be $2"; return 1; }
+	awk -v title="$1" 'index($0, title ":") { on = 1; next } /^Options|^Examples:/ { exit } on && NF { print $1 }' <<<"$output"
 }
 
 @test "alone: the five commands one would type next" {
@@ -70,13 +58,13 @@ says()
 @test "help names every command that there is, and each has help" {
 	run -0 --separate-stderr "$vmalock" --help
 	[ -z "$stderr" ]
-	[ "$(awk '/Commands:/ { on = 1; next } on && /^  / { print $1 } on && /^.vmalock/ { exit }' <<<"$output" | tr '\n' ' ')" = 'doctor report load schema help ' ]
+	[ "$(awk '/Commands:/ { on = 1; next } on && /^  / { print $1 } on && /^.vmalock/ { exit }' <<<"$output" | tr '\n' ' ')" = 'doctor record snapshot report diff diagnose load schema help ' ]
 	long=$output
 	run -0 "$vmalock" help
 	[ "$output" = "$long" ]
 	run -0 "$vmalock" -h
 	[ "$output" = "$long" ]
-	for command in doctor load report schema; do
+	for command in diff doctor load report schema; do
 		run -0 --separate-stderr "$vmalock" $command --help
 		[[ ${lines[0]} == "Usage: vmalock $command"* ]]
 		[ -z "$stderr" ]
@@ -115,12 +103,6 @@ says()
 	usage_error "--by" load convoy --by smaps
 }
 
-@test "commands that are planned are unknown" {
-	for command in record diff diagnose snapshot; do
-		usage_error "command '$command'" $command
-	done
-}
-
 @test "doctor --backend with a backend that is none: one line" {
 	usage_error "frobnicate" doctor --backend frobnicate
 }
@@ -143,12 +125,27 @@ says()
 		| has("schema") and has("totals") and has("threads") and has("vmas") and has("reasons") and has("loss") and has("self")' true
 }
 
+@test "schema of diff and of diagnose, all with every key described" {
+	for which in interval diff diagnose; do
+		run -0 --separate-stderr "$vmalock" schema $which
+		[ -z "$stderr" ]
+		says '."$schema"' '"https://json-schema.org/draft/2020-12/schema"'
+	done
+	says '.title, (.properties | has("findings"))' $'"vmalock diagnosis"\ntrue'
+	says '[.. | objects | select(has("properties")) | .properties[] | select(has("description") | not)]' '[]'
+	run -0 "$vmalock" schema diff
+	says '.title, .properties.verdict.enum' \
+		$'"vmalock comparison"\n["no change","regression","improvement","inconclusive","not comparable"]'
+	says '[.. | objects | select(has("properties")) | .properties[] | select(has("description") | not)]' '[]'
+	usage_error "'diff'" schema interval diff
+}
+
 @test "load alone lists the scenarios, and each has help" {
 	run -0 --separate-stderr "$vmalock" load
 	[ -z "$stderr" ]
 	local scenarios
 	scenarios=$(listed Scenarios)
-	[ "$(tr '\n' ' ' <<<"$scenarios")" = 'faults shared churn replace kernel file remote segv thp hugetlb userfaultfd forkcow swap threads shortlived exec fork vfork pidreuse vmawrite madvise uffdio procmaps convoy writers bigfork smaps throttled starved pageio all reason ' ]
+	[ "$(tr '\n' ' ' <<<"$scenarios")" = 'faults shared churn replace kernel file remote segv thp hugetlb userfaultfd forkcow swap threads shortlived exec fork vfork pidreuse vmawrite madvise uffdio procmaps convoy writers threadstarts mappings bigfork smaps throttled starved pageio all reason ' ]
 	for s in $scenarios; do
 		[ "$s" != reason ] || continue
 		run -0 --separate-stderr "$vmalock" load "$s" --help

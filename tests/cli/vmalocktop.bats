@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The command line of vmalocktop, on an invented source; no root needed.
 
-bats_require_minimum_version 1.5.0
+load lib
 
-BUILD=${BUILD:-build}
-[[ $BUILD == /* ]] || BUILD=$BATS_TEST_DIRNAME/../../$BUILD
 top=$BUILD/tests/vmalocktop-fake
 
 setup()
@@ -21,9 +19,7 @@ usage_error()
 	local text=$1
 	shift
 	run -2 --separate-stderr "$top" "$@"
-	[ -z "$output" ] || { echo "stdout: $output"; return 1; }
-	[ "${#stderr_lines[@]}" = 1 ] || { echo "stderr: $stderr"; return 1; }
-	[[ $stderr == "vmalocktop: "* && $stderr == *"$text"* ]] || { echo "stderr: $stderr"; return 1; }
+	complains "vmalocktop: " "$text"
 }
 
 # json ARGS...: one object of one short interval
@@ -32,14 +28,6 @@ json()
 	run -0 --separate-stderr "$top" -j -d 0.01 -n 1 "$@"
 	[ "${#lines[@]}" = 1 ]
 	[ -z "$stderr" ] || { echo "stderr: $stderr"; return 1; }
-}
-
-# says QUERY VALUE: of the last object
-says()
-{
-	local is
-	is=$(jq -c "$1" <<<"$output")
-	[ "$is" = "$2" ] || { echo "$1 is $is, should be $2"; return 1; }
 }
 
 # text ARGS...: one batch
@@ -84,6 +72,7 @@ blockers()
 
 @test "wrong options: exit 2 and one line" {
 	usage_error "--nonsense" --nonsense
+	usage_error "--memory: a size from 4M on, not 'much'" --memory much
 	usage_error "'x'" -x
 	usage_error "'d'" -d
 	usage_error "-d" -d 0
@@ -136,7 +125,7 @@ blockers()
 	[[ ${lines[1]} == "time   2025-03-01T12:00:01.123456789Z, over 1.0 s" ]]
 	[[ ${lines[2]} == "host   fakehost, Linux 6.12.0-fake x86_64, 8 CPUs, tracepoint backend" ]]
 	[[ ${lines[3]} == "rates  12.7k faults/s, 12.1k hits/s, 559 fallbacks/s, 326 bypasses/s, 150ms/s waited" ]]
-	[[ ${lines[4]} == "cost   1.20% of a CPU, 14M resident, 22M maps, 20.0k BPF runs/s" ]]
+	[[ ${lines[4]} == "cost   1.20% of a CPU, 14M resident, 20.0k BPF runs/s, 22M of 64M maps" ]]
 	[ "$(column 1)" = "1200 2345 4242" ]
 	grep -qE '^write_locked +inferred +193 +34.53% ' <<<"$output"
 	grep -qE '^read wait +559 +520ns +110us +900us +16ms$' <<<"$output"
@@ -515,4 +504,43 @@ blockers()
 	says '.processes[2].comm' '"ev\\x1b[2J\\\\il"'
 	says '[.vmas[] | select(.pid == 4242) | .name]' '["/tmp/\\x1b]0;title\\x07ü"]'
 	! LC_ALL=C grep -q $'[\x01-\x1f\x7f]' <<<"$output"
+}
+
+# ---- -r
+
+@test "-r: each interval of a file, selected and sorted as a live one; -n so many" {
+	local file=$BATS_TEST_TMPDIR/load.db
+	"$BUILD/tests/recording" "$file" intervals=5 wild=9
+	run -0 --separate-stderr "$top" -r "$file" -j
+	[ -z "$stderr" ] && [ "${#lines[@]}" = 5 ]
+	[ "$(jq -sc '[.[].time[17:19]]' <<<"$output")" = '["01","02","03","04","05"]' ]
+	# sums of the file are sums of what is printed
+	[ "$(jq -s 'map(.totals.wait_ns) | add' <<<"$output")" = "$(sqlite3 "$file" 'SELECT sum(wait_ns) FROM interval')" ]
+	run -0 --separate-stderr "$top" -r "$file" -b -n 2 -p 10
+	[ "$(grep -c '^time ' <<<"$output")" = 2 ]
+	[[ $output == *quiet* && $output != *worker.service* ]]
+}
+
+@test "-r: a file that is not there, no recording, cut, of a newer version, empty; options that are for live" {
+	local dir=$BATS_TEST_TMPDIR
+	one_line()
+	{
+		run "-$1" --separate-stderr "$top" "${@:3}"
+		[ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ] || { echo "$output$stderr"; return 1; }
+		[[ $stderr == "vmalocktop: "*"$2"* ]] || { echo "$stderr"; return 1; }
+	}
+	one_line 1 "cannot read $dir/none: No such file or directory" -b -r "$dir/none"
+	one_line 1 "cannot read $dir: Is a directory" -b -r "$dir"
+	echo text >"$dir/text"
+	one_line 1 "cannot read $dir/text: it is damaged, cut short, or not a recording" -b -r "$dir/text"
+	"$BUILD/tests/recording" "$dir/load.db" intervals=3
+	head -c 20000 "$dir/load.db" >"$dir/cut"
+	one_line 1 "cannot read $dir/cut: it is damaged" -j -r "$dir/cut"
+	sqlite3 "$dir/load.db" 'PRAGMA user_version = 2'
+	one_line 4 "written by a newer version of vmalock: upgrade this one" -j -r "$dir/load.db"
+	"$BUILD/tests/recording" "$dir/empty.db" intervals=0
+	run -0 --separate-stderr "$top" -j -r "$dir/empty.db"
+	[ -z "$output$stderr" ]
+	one_line 2 "--backend: not with -r, which shows what was observed before" -r "$dir/load.db" --backend fentry
+	one_line 2 "--duty: not with -r" -r "$dir/load.db" --duty off
 }

@@ -206,6 +206,19 @@ first_row()
 	see 'No process of user 12345 had a page fault'
 }
 
+@test "80 columns have room for all that was chosen" {
+	start 80 24
+	see '^> +1200 '
+	keys u
+	text nobody
+	keys Enter
+	see 'user nobody  every 200ms  per second  by FALLBACK  1/1$'
+	keys F I
+	see '^selected +user nobody  following  by FALLBACK inverted  1/1$'
+	keys I F
+	see 'user nobody  every 200ms  per second  by FALLBACK  1/1$'
+}
+
 @test "c adds processes up by cgroup, Enter goes into one" {
 	start 100 24
 	see '^> +1200 '
@@ -319,6 +332,9 @@ first_row()
 	# a row that nothing happens to stays while it is followed
 	keys F
 	see_not following
+	keys 4 F
+	see '^no row is selected that could be followed$'
+	shows_not following
 }
 
 @test "H shows threads, and processes again" {

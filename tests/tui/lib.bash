@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # A terminal of our own for each test: tmux on a socket in a directory of ours.
 
-bats_require_minimum_version 1.5.0
+load ../build
 
-FAKE=$(realpath "${BUILD:-build}")/tests/vmalocktop-fake
+FAKE=$BUILD/tests/vmalocktop-fake
 SCREENS=$BATS_TEST_DIRNAME/screens
 
 setup()
@@ -40,24 +40,31 @@ close()
 	terminal=$((terminal + 1))
 }
 
-# start COLS ROWS [NAME=VALUE...] [-- OPTION...]: the program in a terminal; after
-# it the screen says "exit N", and the terminal's settings before and after are
-# in $dir/before and $dir/after.
+# start COLS ROWS [NAME=VALUE...] [-- OPTION...]: the program in a terminal
 start()
 {
-	local cols=$1 rows=$2 env=()
+	local size=("$1" "$2") env=()
 	shift 2
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		env+=("$1")
 		shift
 	done
 	[ $# -eq 0 ] || shift
+	start_command "${size[@]}" env "${env[@]}" "$FAKE" -d 0.2 "$@"
+}
+
+# start_command COLS ROWS WORDS...: after it the screen says "exit N", and the terminal's
+# settings before and after are in $dir/before and $dir/after.
+start_command()
+{
+	local cols=$1 rows=$2
+	shift 2
 	cat >"$dir/run" <<-END
 		trap : INT HUP # not ignored: a child would inherit that
 		stty -a | grep -v '^speed' >'$dir/before'
 		(
 			echo \$BASHPID >'$dir/pid'
-			exec env$(printf ' %q' "${env[@]}" "$FAKE" -d 0.2 "$@") 2>'$dir/stderr'
+			exec$(printf ' %q' "$@") 2>'$dir/stderr'
 		)
 		status=\$?
 		stty -a | grep -v '^speed' >'$dir/after'
@@ -81,7 +88,7 @@ keys()
 
 text()
 {
-	tm send-keys -l "$1"
+	tm send-keys -l -- "$1"
 }
 
 # Tries COMMAND for as long as a slow machine may need.

@@ -240,6 +240,41 @@ static void loss_is_matched_by_cause(void **state)
 	unit_free(a, b, d);
 }
 
+/* Hooks on every fault that were there for a part of the time. */
+static void duty_of_the_interval(void **state)
+{
+	const uint64_t outcomes = VML_METRIC_BIT(VML_HITS) | VML_METRIC_BIT(VML_FALLBACKS) |
+				  VML_METRIC_BIT(VML_BYPASSES) | VML_METRIC_BIT(VML_FAULTS_USER);
+	struct vml_snapshot *a = unit_snapshot(1), *b = unit_snapshot(2), *d;
+
+	(void)state;
+	a->have[VML_PROCESS] = b->have[VML_PROCESS] = UINT64_MAX;
+	a->have[VML_VMA] = b->have[VML_VMA] = UINT64_MAX;
+	a->have_reasons = b->have_reasons = true;
+	a->duty = (struct vml_duty){ .attached_ns = 100, .of_ns = 100 };
+	b->duty = (struct vml_duty){ .step = 2, .attached_ns = 125, .of_ns = 200, .extrapolated = 70 };
+	d = unit_delta(a, b);
+	assert_true(vml_duty_ratio(a) == 1);
+	assert_true(vml_duty_ratio(d) == 0.25);
+	assert_int_equal(d->duty.step, 2);
+	assert_int_equal(d->duty.extrapolated, 70);
+	assert_true(vml_snapshot_exact(a));
+	assert_false(vml_snapshot_exact(d));
+	assert_true((d->have[VML_PROCESS] & outcomes) == outcomes);
+	assert_true(d->have_reasons);
+	vml_snapshot_free(d);
+
+	/* nothing to extrapolate from: faults and waits are known, and no more */
+	b->duty.unknown = 1;
+	d = unit_delta(a, b);
+	assert_true((d->have[VML_PROCESS] & outcomes) == 0);
+	assert_true(d->have[VML_PROCESS] & VML_METRIC_BIT(VML_FAULTS));
+	assert_true(d->have[VML_PROCESS] & VML_METRIC_BIT(VML_WAIT_NS));
+	assert_false(d->have[VML_VMA] & VML_METRIC_BIT(VML_FAULTS));
+	assert_false(d->have_reasons);
+	unit_free(a, b, d);
+}
+
 static struct vml_lookup *set_lookups(struct vml_snapshot *s, const struct vml_lookup *lookup, size_t n)
 {
 	s->lookup = vml_arena_copy(s->arena, lookup, n * sizeof(*lookup));
@@ -280,6 +315,26 @@ static void lookups_are_changes_where_they_are_known(void **state)
 	vml_snapshot_free(d);
 }
 
+static void the_kernels_counts_are_changes_where_they_are_known(void **state)
+{
+	struct vml_snapshot *a = unit_snapshot(UNIT_SECOND), *b = unit_snapshot(2 * UNIT_SECOND), *d;
+
+	(void)state;
+	a->kernel = (struct vml_kernel_counts){ true, 100, 20, 3, 1 };
+	b->kernel = (struct vml_kernel_counts){ true, 150, 21, 3, 2 };
+	d = unit_delta(a, b);
+	assert_true(d->kernel.known);
+	assert_int_equal(d->kernel.success, 50);
+	assert_int_equal(d->kernel.abort, 1);
+	assert_int_equal(d->kernel.retry, 0);
+	assert_int_equal(d->kernel.miss, 1);
+	vml_snapshot_free(d);
+	a->kernel.known = false;
+	d = unit_delta(a, b);
+	assert_false(d->kernel.known);
+	unit_free(a, b, d);
+}
+
 static void self_has_counters_and_gauges(void **state)
 {
 	struct vml_snapshot *a = unit_snapshot(1), *b = unit_snapshot(2), *d;
@@ -290,12 +345,15 @@ static void self_has_counters_and_gauges(void **state)
 				     .cpu_ns = 1000,
 				     .rss_bytes = 5000,
 				     .map_bytes = 6000,
+				     .evicted_rows = 3,
 				     .from_bpf = true };
 	b->self = (struct vml_self){ .foreign_mmap_locks = 1,
 				     .bpf_runs = 150,
 				     .cpu_ns = 1700,
 				     .rss_bytes = 4000,
 				     .map_bytes = 7000,
+				     .evicted_rows = 8,
+				     .evicted_known = true,
 				     .from_bpf = true };
 	d = unit_delta(a, b);
 	assert_int_equal(d->self.foreign_mmap_locks, 0);
@@ -303,6 +361,8 @@ static void self_has_counters_and_gauges(void **state)
 	assert_int_equal(d->self.cpu_ns, 700);
 	assert_int_equal(d->self.rss_bytes, 4000);
 	assert_int_equal(d->self.map_bytes, 7000);
+	assert_int_equal(d->self.evicted_rows, 5);
+	assert_true(d->self.evicted_known);
 	assert_true(d->self.from_bpf);
 	unit_free(a, b, d);
 }
@@ -437,7 +497,9 @@ int main(void)
 		cmocka_unit_test(disorder_is_refused),
 		cmocka_unit_test(what_is_known),
 		cmocka_unit_test(loss_is_matched_by_cause),
+		cmocka_unit_test(duty_of_the_interval),
 		cmocka_unit_test(lookups_are_changes_where_they_are_known),
+		cmocka_unit_test(the_kernels_counts_are_changes_where_they_are_known),
 		cmocka_unit_test(self_has_counters_and_gauges),
 		cmocka_unit_test(stacks_are_those_that_changed_where_they_are_taken),
 		cmocka_unit_test(delta_outlives_its_sources),

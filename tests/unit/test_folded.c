@@ -128,7 +128,8 @@ static void long_names(void **state)
 	for (size_t i = 0; i + 3 < sizeof(name); i += 3)
 		memcpy(name + i, "日", 3);
 	name[sizeof(name) - 3] = '\0';
-	assert_string_equal(vml_frame_text(&f, buf, sizeof(buf)), "日日日日");
+	assert_string_equal(vml_frame_text(&f, buf, sizeof(buf)), "日日日日日");
+	assert_string_equal(vml_frame_text(&f, buf, sizeof(buf) - 1), "日日日日");
 	f = function("0123456789abcdef");
 	assert_string_equal(vml_frame_text(&f, buf, sizeof(buf)), "0123456789abcde");
 	f = file("/x/0123456789abcdef", 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <math.h>
+#include <time.h>
 
 #include "unit.h"
 
@@ -204,6 +205,23 @@ static void time_is_rfc3339(void **state)
 	assert_string_equal(vml_fmt_time(buf, sizeof(buf), UINT64_MAX), "2554-07-21T23:34:33.709551615Z");
 }
 
+static void local_times(void **state)
+{
+	char buf[64];
+
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	assert_string_equal(vml_fmt_clock(buf, sizeof(buf), 1772366400ULL * 1000000000, false),
+			    "2026-03-01T13:00:00+01:00");
+	assert_string_equal(vml_fmt_clock(buf, sizeof(buf), 1782907200999999999ULL, false),
+			    "2026-07-01T14:00:00+02:00");
+	assert_string_equal(vml_fmt_clock(buf, sizeof(buf), 1782907200999999999ULL, true), "2026-07-01T12:00:00Z");
+	setenv("TZ", "XXX5:30", 1);
+	tzset();
+	assert_string_equal(vml_fmt_clock(buf, sizeof(buf), 0, false), "1969-12-31T18:30:00-05:30");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +233,7 @@ int main(void)
 		cmocka_unit_test(texts_are_near_the_value),
 		cmocka_unit_test(small_buffers_are_respected),
 		cmocka_unit_test(time_is_rfc3339),
+		cmocka_unit_test(local_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

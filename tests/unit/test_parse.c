@@ -101,6 +101,54 @@ static void seconds(void **state)
 	}
 }
 
+static void bytes(void **state)
+{
+	static const struct {
+		const char *s;
+		uint64_t bytes;
+	} good[] = {
+		{ "4096", 4096 }, { "8K", 8192 }, { "64M", 67108864 }, { "2G", 2147483648 }, { "1T", 1099511627776 },
+	};
+	static const char *const bad[] = { "", "M", "1m", "1MB", "1 M", "-1M", "0x1M", "1.5M", "1KM", " 1M" };
+	static const char *const out[] = { "4095", "3K", "0", "1025G", "16777216T", "99999999999999999999T" };
+	uint64_t v = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(bad); i++)
+		assert_int_equal(vml_parse_bytes(bad[i], 4096, 1ULL << 40, &v), -EINVAL);
+	for (i = 0; i < VML_ARRAY_SIZE(out); i++)
+		assert_int_equal(vml_parse_bytes(out[i], 4096, 1ULL << 40, &v), -ERANGE);
+	assert_int_equal(v, 7);
+	for (i = 0; i < VML_ARRAY_SIZE(good); i++) {
+		assert_int_equal(vml_parse_bytes(good[i].s, 4096, 1ULL << 40, &v), 0);
+		assert_int_equal(v, good[i].bytes);
+	}
+}
+
+static void percent(void **state)
+{
+	static const struct {
+		const char *s;
+		double percent;
+	} good[] = { { "1%", 1 }, { "0.5%", 0.5 }, { "2", 2 }, { "0.25", 0.25 }, { "0.01%", 0.01 }, { "100%", 100 } };
+	static const char *const bad[] = { "", "%", ".5%", "1 %", "-1%", "1%%", "0,5%", "1e0%", "nan%", "off", " 1%" };
+	static const char *const out[] = { "0%", "0.009%", "100.1%", "101%", "99999999999999999999%" };
+	double v = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(bad); i++)
+		assert_int_equal(vml_parse_percent(bad[i], 0.01, 100, &v), -EINVAL);
+	for (i = 0; i < VML_ARRAY_SIZE(out); i++)
+		assert_int_equal(vml_parse_percent(out[i], 0.01, 100, &v), -ERANGE);
+	assert_true(v == 7);
+	for (i = 0; i < VML_ARRAY_SIZE(good); i++) {
+		assert_int_equal(vml_parse_percent(good[i].s, 0.01, 100, &v), 0);
+		assert_true(v == good[i].percent);
+	}
+}
+
 static void pids(void **state)
 {
 	static const char *const bad[] = { "", ",", "1,", ",1", "1,,2", "1, 2", "1;2", "a", "1,-2", "1 " };
@@ -138,13 +186,18 @@ static void clocks(void **state)
 	assert_true(real > 1600000000ULL * UNIT_SECOND);
 	assert_true(vml_now_mono() >= mono);
 	assert_true(vml_now_boot() >= boot);
+	/* missed beats are left out, and the beat is kept */
+	assert_int_equal(vml_next_beat(mono + UNIT_SECOND, UNIT_SECOND), mono + 2 * UNIT_SECOND);
+	assert_true(vml_next_beat(mono % 1000, 1000) > mono);
+	assert_int_equal(vml_next_beat(mono % 1000, 1000) % 1000, mono % 1000);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(u32),	cmocka_unit_test(seconds), cmocka_unit_test(durations),
-		cmocka_unit_test(pids), cmocka_unit_test(clocks),
+		cmocka_unit_test(u32),	   cmocka_unit_test(seconds), cmocka_unit_test(durations),
+		cmocka_unit_test(pids),	   cmocka_unit_test(clocks),  cmocka_unit_test(bytes),
+		cmocka_unit_test(percent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

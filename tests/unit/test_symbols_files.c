@@ -127,6 +127,56 @@ static void files_that_are_no_elf(void **state)
 	unlink(path);
 }
 
+/* Opens the first @n bytes of @file. */
+static int open_bytes(const void *file, size_t n, struct symbols_elf **ret)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, file, n), n);
+	return symbols_elf_open(fd, ret);
+}
+
+/* A name that does not end would be read on behind the table. */
+static void names_without_an_end(void **state)
+{
+	static const char last[] = "work@@V1";
+	Elf64_Phdr dynamic = { .p_type = PT_DYNAMIC };
+	struct symbols_elf *e = NULL;
+	uint64_t offset;
+	const char *name;
+	char buf[4096], *at;
+	FILE *f = fopen("tests/fuzz/elf/two_functions", "re");
+	size_t n;
+
+	(void)state;
+	assert_non_null(f);
+	n = fread(buf, 1, sizeof(buf), f);
+	fclose(f);
+	assert_int_equal(open_bytes(buf, n, &e), 0);
+	assert_int_equal(symbols_elf_function(e, 0x408, &name, &offset), 0);
+	assert_string_equal(name, "main");
+	assert_int_equal(offset, 8);
+	assert_int_equal(symbols_elf_function(e, 0x441, &name, &offset), 0);
+	assert_string_equal(name, "work");
+	symbols_elf_close(e);
+
+	at = memmem(buf, n, last, sizeof(last));
+	assert_non_null(at);
+	at[sizeof(last) - 1] = 'x';
+	assert_int_equal(open_bytes(buf, n, &e), -ENOEXEC);
+	at[sizeof(last) - 1] = '\0';
+
+	/* without sections the names may be anywhere, if there are any */
+	memset(buf + offsetof(Elf64_Ehdr, e_shoff), 0, sizeof(Elf64_Off));
+	memset(buf + offsetof(Elf64_Ehdr, e_shentsize), 0, 3 * sizeof(Elf64_Half));
+	assert_int_equal(open_bytes(buf, n, &e), 0);
+	assert_int_equal(symbols_elf_function(e, 0x408, &name, &offset), -ENOENT);
+	symbols_elf_close(e);
+	memcpy(buf + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr), &dynamic, sizeof(dynamic));
+	assert_int_equal(open_bytes(buf, n, &e), -ENOEXEC);
+	unlink(path);
+}
+
 /* As libelf reads it. */
 static void build_id(const char *path, char *hex, size_t n)
 {
@@ -176,6 +226,7 @@ int main(void)
 		cmocka_unit_test(fifo_in_place_of_a_file),
 		cmocka_unit_test(link_that_leads_out),
 		cmocka_unit_test(files_that_are_no_elf),
+		cmocka_unit_test(names_without_an_end),
 		cmocka_unit_test(build_ids),
 	};
 

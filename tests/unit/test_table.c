@@ -103,6 +103,43 @@ static void cells_grow_and_stay_sorted(void **state)
 	table_free(&t);
 }
 
+/* Threads of a few processes come and go. */
+static void items_are_found_until_they_are_removed(void **state)
+{
+	enum { THREADS = 5000 };
+	static bool there[THREADS];
+	struct table t = { 0 };
+	uint64_t seed = 3;
+	size_t n = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 60000; i++) {
+		uint32_t tid = (uint32_t)unit_below(&seed, THREADS);
+		const struct vml_id id = { .pid = tid % 7, .tid = tid, .tid_start_ns = tid % 3 };
+		struct item *e = table_find(&t, &id);
+
+		assert_true(there[tid] == (e != NULL));
+		/* more and more of them, then fewer and fewer */
+		if (e && unit_below(&seed, 60000) < i) {
+			assert_int_equal(e->id.tid, tid);
+			table_remove(&t, e);
+			there[tid] = false;
+			n--;
+		} else if (!e && unit_below(&seed, 60000) > i) {
+			assert_non_null(table_get(&t, &id));
+			there[tid] = true;
+			n++;
+		}
+		assert_int_equal(t.index.n, n);
+	}
+	for (uint32_t tid = 0; tid < THREADS; tid++) {
+		const struct vml_id id = { .pid = tid % 7, .tid = tid, .tid_start_ns = tid % 3 };
+
+		assert_true(there[tid] == (table_find(&t, &id) != NULL));
+	}
+	table_free(&t);
+}
+
 static void rows_never_fall(void **state)
 {
 	struct vml_id id = { .pid = PID };
@@ -115,10 +152,10 @@ static void rows_never_fall(void **state)
 		e->reading->base[BASE_HITS] = pass == 2 ? 5 : 10 * pass;
 		e->reading->max_ns[VML_IN_USERFAULTFD] = pass == 2 ? 9 : 1;
 		e->reading_cell[CELL(VML_SERVE_HIT, 9)] = pass == 2 ? 0 : pass;
-		assert_int_equal(item_settle(e, pass), 0);
+		assert_int_equal(table_settle(&t, pass), 0);
 		assert_null(e->reading);
 	}
-	assert_int_equal(item_settle(e, 4), 0); /* nothing was read */
+	assert_int_equal(table_settle(&t, 4), 0); /* nothing was read */
 	assert_int_equal(e->base[BASE_HITS], 30);
 	assert_int_equal(e->max_ns[VML_IN_USERFAULTFD], 9);
 	assert_int_equal(cell(e, CELL(VML_SERVE_HIT, 9)), 3);
@@ -141,7 +178,7 @@ struct world {
 static uint32_t second(struct world *w, uint32_t live, uint32_t alive)
 {
 	w->now += UNIT_SECOND;
-	w->process.live = live;
+	w->process.live = missed_live(live);
 	w->process.alive = alive;
 	return missed_exits(&w->process, w->now);
 }
@@ -179,6 +216,21 @@ static void a_late_end_is_no_loss(void **state)
 	assert_int_equal(w.process.lost, 0);
 }
 
+/* Two that had no room in the map end when their process has a row. */
+static void who_was_not_added_is_not_missed(void **state)
+{
+	struct world w = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(second(&w, (uint32_t)-2, 0), 0);
+	assert_int_equal(w.process.lost, 0);
+	/* one of three after that */
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(second(&w, 3, 2), 0);
+	assert_int_equal(second(&w, 3, 2), 1);
+}
+
 /* Where threads come and go, some are always on their way: as many as the fewest are lost. */
 static void the_fewest_count(void **state)
 {
@@ -196,16 +248,32 @@ static void the_fewest_count(void **state)
 	assert_int_equal(w.process.lost, 3);
 }
 
+/* A row that is read before its process is: that is there in the next pass. */
+static void younger_than_the_look(void **state)
+{
+	struct item e = {}, process = {};
+
+	(void)state;
+	assert_false(item_orphaned(&e, NULL));
+	assert_false(item_orphaned(&e, &process));
+	assert_false(item_orphaned(&e, NULL));
+	assert_true(item_orphaned(&e, NULL));
+	assert_true(item_orphaned(&e, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts),
 		cmocka_unit_test(records),
 		cmocka_unit_test(cells_grow_and_stay_sorted),
+		cmocka_unit_test(items_are_found_until_they_are_removed),
 		cmocka_unit_test(rows_never_fall),
 		cmocka_unit_test(missed_is_told_once),
 		cmocka_unit_test(a_late_end_is_no_loss),
+		cmocka_unit_test(who_was_not_added_is_not_missed),
 		cmocka_unit_test(the_fewest_count),
+		cmocka_unit_test(younger_than_the_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,6 +277,18 @@ static void clean_survives_random_bytes(void **state)
 	}
 }
 
+static void what_was_cleaned_is_clean(void **state)
+{
+	(void)state;
+	assert_true(vml_text_is_clean(""));
+	assert_true(vml_text_is_clean("a\\x0a\\\\b"));
+	assert_true(vml_text_is_clean("caf\xc3\xa9\\xff"));
+	assert_false(vml_text_is_clean("a\n"));
+	assert_false(vml_text_is_clean("\x7f"));
+	assert_false(vml_text_is_clean("caf\xc3"));
+	assert_false(vml_text_is_clean("a\xe2\x80\xae")); /* right-to-left override */
+}
+
 static void width_counts_columns(void **state)
 {
 	(void)state;
@@ -382,6 +394,55 @@ static void fit_is_exact_for_random_text(void **state)
 	}
 }
 
+static void printf_cuts_between_characters(void **state)
+{
+	static const char text[] = "a\303\251\344\270\226\360\237\231\202b"; /* of 1, 2, 3, 4 and 1 bytes */
+	static const size_t fits[] = { 0, 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11 };
+	char buf[16];
+
+	(void)state;
+	for (size_t n = 1; n < VML_ARRAY_SIZE(fits); n++) {
+		memset(buf, '#', sizeof(buf));
+		assert_int_equal(vml_text_printf(buf, n, "%s", text), 11);
+		assert_int_equal(strlen(buf), fits[n]);
+		assert_memory_equal(buf, text, fits[n]);
+		assert_int_equal(buf[n], '#');
+	}
+	assert_int_equal(vml_text_printf(buf, sizeof(buf), "%d%%", 5), 2);
+	assert_string_equal(buf, "5%");
+}
+
+static void copy_cuts_between_characters(void **state)
+{
+	char buf[8];
+
+	(void)state;
+	assert_int_equal(vml_text_copy(buf, 4, "a\xc3\xa9"), 3);
+	assert_string_equal(buf, "a\xc3\xa9");
+	assert_int_equal(vml_text_copy(buf, 3, "a\xc3\xa9"), 1);
+	assert_string_equal(buf, "a");
+	assert_int_equal(vml_text_copy(buf, 1, "\xc3\xa9"), 0);
+	assert_string_equal(buf, "");
+	assert_int_equal(vml_text_cut("\xf0\x9f\x98\x80x", 4), 4);
+	assert_int_equal(vml_text_cut("\xf0\x9f\x98\x80x", 3), 0);
+}
+
+static void text_is_read_word_by_word(void **state)
+{
+	const char *text = "one  \xc3\xa9\xc3\xa9 three";
+	char word[4];
+
+	(void)state;
+	assert_true(vml_text_word(&text, word, sizeof(word)));
+	assert_string_equal(word, "one");
+	assert_true(vml_text_word(&text, word, sizeof(word)));
+	assert_string_equal(word, "\xc3\xa9"); /* no half of a character */
+	assert_true(vml_text_word(&text, word, sizeof(word)));
+	assert_string_equal(word, "thr");
+	assert_false(vml_text_word(&text, word, sizeof(word)));
+	assert_string_equal(text, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +452,7 @@ int main(void)
 		cmocka_unit_test(clean_escapes_invisible),
 		cmocka_unit_test(clean_escapes_what_is_no_utf8),
 		cmocka_unit_test(clean_cuts_between_characters),
+		cmocka_unit_test(what_was_cleaned_is_clean),
 		cmocka_unit_test(clean_decides_right_for_every_code_point),
 		cmocka_unit_test(clean_agrees_with_libc_on_validity),
 		cmocka_unit_test(clean_survives_random_bytes),
@@ -402,6 +464,9 @@ int main(void)
 		cmocka_unit_test(fit_never_lets_through_what_is_not_clean),
 		cmocka_unit_test(fit_stays_in_its_buffer),
 		cmocka_unit_test(fit_is_exact_for_random_text),
+		cmocka_unit_test(printf_cuts_between_characters),
+		cmocka_unit_test(copy_cuts_between_characters),
+		cmocka_unit_test(text_is_read_word_by_word),
 	};
 
 	if (!setlocale(LC_ALL, "C.UTF-8"))

@@ -51,10 +51,12 @@ def equal($ref):
 
 # Fallbacks that the tracepoint backend infers need no further bound: on kernels that do
 # not preempt (6.12 to 6.18) they were equal to the unit in every load, and on others
-# (7.0, 7.3, the oracles) never further away than what both counted as unseen.
+# (7.0, 7.3, the oracles) never further away than what both counted as unseen.  Only a
+# fault that ends with its thread's death tells nobody whether it had asked for the lock:
+# one a thread that was killed.
 def inferred($ref):
 	beyond($ref; "faults"; .unseen_faults + $ref.unseen_faults),
-	beyond($ref; "fallbacks"; .unseen + $ref.unseen);
+	beyond($ref; "fallbacks"; .unseen + $ref.unseen + (if .load == "reason-killed" then .provoked.count else 0 end));
 
 [.[] | select(.state == "works")] as $works
 | ([$works[] | select(session == "fentry:exact")] + [$works[] | select(session == "kprobe:exact")] | first) as $ref

@@ -36,12 +36,12 @@ kernel_names()
 	awk -v set="${1:-}" '!/^#/ && NF && (set == "" || $5 == set) { print $1 }' "$VM_DIR/kernels"
 }
 
-# kernel_line NAME: sets arch, release, kind, must and append
+# kernel_line NAME: sets arch, release, kind, set, must and append
 # shellcheck disable=SC2034 # for the caller
 kernel_line()
 {
 	local name
-	while read -r name arch release kind _ must append; do
+	while read -r name arch release kind set must append; do
 		[ "$name" != "$1" ] || return 0
 	done <"$VM_DIR/kernels"
 	problem "no kernel '$1' in tests/vm/kernels"
