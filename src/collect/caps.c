@@ -418,5 +418,5 @@ int caps_explain(int err, const char *what, char error[VML_ERROR_MAX])
 			 : bpf	 ? "CAP_PERFMON is"
 				 : "CAP_PERFMON are",
 			 geteuid());
-	return err;
+	return err == -EINVAL ? -EIO : err;
 }

@@ -73,7 +73,10 @@ void caps_try_names(struct vml_caps *c);
 void caps_from_vmstat(struct vml_caps *c);
 /* This process may open perf events of a CPU. */
 bool caps_perfmon(void);
-/* Fills @error for a failed bpf(2): which privilege is missing, or what refuses. */
+/*
+ * Fills @error for a failed bpf(2): which privilege is missing, or what refuses.
+ * Returns @err; -EIO for -EINVAL, which is of options: what the kernel refuses is no wrong usage.
+ */
 int caps_explain(int err, const char *what, char error[VML_ERROR_MAX]);
 
 /* ---- pids.c */

@@ -187,10 +187,7 @@ static int live_start(const struct vml_live_options *o, bool calibrate, struct l
 	}
 	l->rest->boot_ns = vml_now_boot();
 	err = collect_exits(&l->c);
-	if (err) {
-		caps_explain(err, "map the ring of exited threads", error);
-	}
-	return err;
+	return err ? caps_explain(err, "map the ring of exited threads", error) : 0;
 }
 
 int vml_live_open(const struct vml_live_options *o, struct vml_source **ret, char error[VML_ERROR_MAX])

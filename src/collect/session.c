@@ -102,6 +102,9 @@ static int open_and_load(struct session *s, const struct vml_live_options *o, ch
 		err = memory_limit(s->skel, s->memory_bytes, error);
 	if (!err)
 		err = vmalock_bpf__load(s->skel);
+	/* libbpf goes without them when it finds, rightly or not, that no array can be mapped (before 5.5) */
+	if (!err && (!s->skel->bss || !s->skel->data))
+		err = -EOPNOTSUPP;
 	if (err) {
 		vmalock_bpf__destroy(s->skel);
 		s->skel = NULL;
@@ -199,12 +202,6 @@ static void unload(struct session *s)
 
 /* ---- choosing */
 
-/* -EINVAL is of options; what the kernel refuses is no wrong usage. */
-static int of_kernel(int err)
-{
-	return err == -EINVAL ? -EIO : err;
-}
-
 /* One backend from its trial to counting. */
 static int try_backend(struct session *s, enum backend b, const struct vml_live_options *o, char error[VML_ERROR_MAX])
 {
@@ -230,8 +227,7 @@ static int try_backend(struct session *s, enum backend b, const struct vml_live_
 		return -EINVAL; /* of memory_limit(), which has said why */
 	if (err) {
 		caps_set(&s->caps, VML_CAP_BPF, VML_CAP_NO, "loading the programs: %s", strerror(-err));
-		caps_explain(err, "load BPF programs", error);
-		return of_kernel(err);
+		return caps_explain(err, "load BPF programs", error);
 	}
 	caps_set(&s->caps, VML_CAP_BPF, VML_CAP_YES, "the programs loaded");
 	err = start(s);
@@ -240,7 +236,7 @@ static int try_backend(struct session *s, enum backend b, const struct vml_live_
 		snprintf(s->caps.detail, sizeof(s->caps.detail), "%s", s->exact ? "exact" : "default");
 		return 0;
 	}
-	caps_explain(err, "attach BPF programs", error);
+	err = caps_explain(err, "attach BPF programs", error);
 	if (b != BACKEND_TRACEPOINT) {
 		snprintf(error, VML_ERROR_MAX, "backend %s is not possible here: %s.", backend_names[b],
 			 s->caps.cap[VML_CAP_OUTCOME].how);
@@ -250,7 +246,7 @@ static int try_backend(struct session *s, enum backend b, const struct vml_live_
 		s->caps = before;
 	}
 	unload(s);
-	return of_kernel(err);
+	return err;
 }
 
 static int choose(struct session *s, const struct vml_live_options *o, char error[VML_ERROR_MAX])
