@@ -233,9 +233,11 @@ static int read_config(sqlite3 *h, int64_t id, struct vml_arena *a, struct confi
 		ret->have_lookups = sqlite3_column_int(st, 11);
 		ret->from_bpf = sqlite3_column_int(st, 12);
 		ret->host.max_mappings = db_u32(st, 13, UINT32_MAX, &err);
-		snprintf(caps->backend, sizeof(caps->backend), "%s", backend);
-		snprintf(caps->detail, sizeof(caps->detail), "%s", detail);
-		ret->caps = *backend ? caps : NULL;
+		if (!err) { /* they are there */
+			snprintf(caps->backend, sizeof(caps->backend), "%s", backend);
+			snprintf(caps->detail, sizeof(caps->detail), "%s", detail);
+			ret->caps = *backend ? caps : NULL;
+		}
 	} else if (!err) {
 		err = -EBADMSG;
 	}

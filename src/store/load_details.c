@@ -129,12 +129,13 @@ static int read_hist(struct load *w, sqlite3_stmt *st)
 	int64_t subject = sqlite3_column_int64(st, 0);
 	unsigned int which = word_of(w->l->hist_word, sqlite3_column_int64(st, 1));
 	struct vml_row *row = subject ? load_row(w, subject) : NULL;
+	bool damaged = (subject && !row) || sqlite3_column_type(st, 4) == SQLITE_NULL;
 	const char *text = (const char *)sqlite3_column_text(st, 4);
 	struct vml_hist *h;
 	int err;
 
-	if ((subject && !row) || !text)
-		return -EBADMSG;
+	if (damaged || !text)
+		return damaged ? -EBADMSG : -ENOMEM;
 	if (which >= VML_HISTS)
 		return 0; /* of a newer version */
 	h = subject ? &row->hist[which] : &w->s->hist[which];
