@@ -50,6 +50,13 @@ size_t vml_text_clean(char *dst, size_t n, const char *src, size_t len);
 /* What vml_text_clean() would only change in its backslashes. */
 bool vml_text_is_clean(const char *s);
 
+/*
+ * Closes the stream @f of open_memstream(3), with *@text, unless it is NULL. Returns 0, and then
+ * *@text is whole; or -ENOMEM, with *@text freed and NULL. fclose(3) may succeed without a text,
+ * and with one that lacks what could not be written.
+ */
+int vml_text_close(FILE *f, char **text);
+
 /* Columns of a terminal that @s takes (wcwidth; clean UTF-8; needs setlocale). */
 int vml_text_width(const char *s);
 /*

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -325,4 +327,17 @@ void vml_text_fit(char *dst, size_t n, const char *s, int width, bool right, boo
 	out_text(&o, s, width, utf8);
 	if (!right)
 		out_pad(&o, width - need);
+}
+
+int vml_text_close(FILE *f, char **text)
+{
+	bool failed = !f || ferror(f);
+
+	if (f && fclose(f))
+		failed = true;
+	if (!failed && *text)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return -ENOMEM;
 }

@@ -197,7 +197,7 @@ static char *command_line(const struct record *o, int argc, char **argv)
 
 		write_word(f, argv[i], is_cgroup ? cgroup : path, is_cgroup ? by : file);
 	}
-	if (!fclose(f))
+	if (!vml_text_close(f, &text))
 		clean = malloc(4 * size + 1);
 	if (clean)
 		vml_text_clean(clean, 4 * size + 1, text, size);

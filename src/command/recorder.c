@@ -91,7 +91,7 @@ static int put_doctor(struct recorder *r, char error[VML_ERROR_MAX])
 	if (!err) {
 		observing_probe(&r->o->observing.live, &caps, why);
 		err = vml_doctor_json_write(f, &caps);
-		if (fclose(f) && !err)
+		if (vml_text_close(f, &text) && !err)
 			err = -ENOMEM;
 	}
 	if (!err)

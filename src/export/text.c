@@ -127,18 +127,14 @@ int text_write(const struct exposition *x, char **ret, size_t *ret_n)
 	char *text = NULL;
 	size_t n = 0;
 	FILE *out = open_memstream(&text, &n);
-	bool failed;
 
 	if (!out)
 		return -ENOMEM;
 	for (int m = 0; m < NMETRICS; m++)
 		if (x->family[m].n)
 			put_family(out, &metrics[m], &x->family[m]);
-	failed = ferror(out);
-	if (fclose(out) || failed) {
-		free(text);
+	if (vml_text_close(out, &text))
 		return -ENOMEM;
-	}
 	*ret = text;
 	*ret_n = n;
 	return 0;

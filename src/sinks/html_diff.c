@@ -231,10 +231,8 @@ int vml_diff_html_write(FILE *out, const struct vml_diff *d)
 	if (!f)
 		return -ENOMEM;
 	diff_verdict(f, d->comparison);
-	if (fclose(f)) {
-		free(text);
+	if (vml_text_close(f, &text))
 		return -ENOMEM;
-	}
 	html_begin(out, "Was it better before?");
 	verdict(out, d->comparison, text);
 	free(text);

@@ -35,10 +35,7 @@ static char *text_of(const struct vml_snapshot *s, const struct vml_store_option
 		fprintf(f, "%s\n", s->loss[i].cause);
 	for (i = 0; i < s->nlookup; i++)
 		fprintf(f, "%s\n", s->lookup[i].caller);
-	if (fclose(f)) {
-		free(text);
-		return NULL;
-	}
+	vml_text_close(f, &text);
 	return text;
 }
 

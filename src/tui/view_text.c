@@ -105,7 +105,7 @@ void tui_draw_doctor(struct tui *t, struct tui_canvas *c, const struct tui_area 
 			s->caps ? ":" : " is not known.");
 	if (s->caps)
 		vml_doctor_write(f, s->caps, c->utf8);
-	if (!fclose(f) && text)
+	if (!vml_text_close(f, &text))
 		draw_text(t, c, a, text);
 	free(text);
 }
@@ -176,7 +176,7 @@ void tui_draw_help(struct tui *t, struct tui_canvas *c, const struct tui_area *a
 	if (!f)
 		return;
 	write_help(f);
-	if (!fclose(f) && text)
+	if (!vml_text_close(f, &text))
 		draw_text(t, c, a, text);
 	free(text);
 }

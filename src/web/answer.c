@@ -45,8 +45,8 @@ void web_render(struct vml_web_request *rq)
 		return;
 	}
 	rq->error = rq->page->render(rq->page->context, rq, answer);
-	if (fclose(answer->body) && !rq->error)
-		rq->error = -ENOMEM; /* all that writing to memory can fail of */
+	if (vml_text_close(answer->body, &rq->body) && !rq->error)
+		rq->error = -ENOMEM;
 	answer->body = NULL;
 	if (!rq->error && rq->size > UINT32_MAX / 2)
 		rq->error = -EFBIG;

@@ -42,10 +42,7 @@ static char *priority_text(const struct web_settings *s)
 		fputs(":-GROUP-ALL", out);
 		add_list(out, &s->curves);
 	}
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
+	vml_text_close(out, &text);
 	return text;
 }
 

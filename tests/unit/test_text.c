@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <wchar.h>
 
 #include "unit.h"
@@ -443,6 +445,46 @@ static void text_is_read_word_by_word(void **state)
 	assert_string_equal(text, "");
 }
 
+static ssize_t no_space(void *cookie, const char *bytes, size_t n)
+{
+	(void)cookie;
+	(void)bytes;
+	(void)n;
+	errno = ENOSPC;
+	return 0;
+}
+
+static void a_text_is_whole_or_none(void **state)
+{
+	const cookie_io_functions_t full = { .write = no_space };
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	(void)state;
+	assert_non_null(f);
+	fputs("whole", f);
+	assert_int_equal(vml_text_close(f, &text), 0);
+	assert_string_equal(text, "whole");
+	/* a write failed, the last or an earlier one */
+	for (int earlier = 0; earlier < 2; earlier++) {
+		f = fopencookie(NULL, "w", full);
+		assert_non_null(f);
+		fputs("more", f);
+		if (earlier)
+			fflush(f);
+		assert_int_equal(vml_text_close(f, &text), -ENOMEM);
+		assert_null(text);
+		text = strdup("half");
+	}
+	assert_int_equal(vml_text_close(NULL, &text), -ENOMEM);
+	assert_null(text);
+	/* closed well, and no text */
+	f = fopen("/dev/null", "w");
+	assert_non_null(f);
+	assert_int_equal(vml_text_close(f, &text), -ENOMEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +509,7 @@ int main(void)
 		cmocka_unit_test(printf_cuts_between_characters),
 		cmocka_unit_test(copy_cuts_between_characters),
 		cmocka_unit_test(text_is_read_word_by_word),
+		cmocka_unit_test(a_text_is_whole_or_none),
 	};
 
 	if (!setlocale(LC_ALL, "C.UTF-8"))
