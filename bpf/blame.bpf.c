@@ -84,7 +84,7 @@ CASE_CHANGES_RANGE:
 		break;
 CASE_CHANGES_ALL:
 		th->range.start = 0;
-		th->range.end = ~0ULL;
+		th->range.end = VML_RANGE_END;
 		break;
 	case NR_MMAP:
 		if (compat_syscall_arg3(regs) & MAP_FIXED_ANY) {
@@ -109,6 +109,9 @@ CASE_CHANGES_ALL:
 		th->range.end = at < brk ? brk : at;
 		break;
 	}
+	/* whatever the arguments were */
+	th->range.start &= VML_RANGE_END;
+	th->range.end &= VML_RANGE_END;
 	return 0;
 }
 

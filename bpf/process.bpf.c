@@ -201,22 +201,32 @@ static __always_inline struct vml_proc_value *process_untracked(void)
 	return bpf_map_lookup_elem(&processes, &key);
 }
 
-static __always_inline void process_describe(struct task_struct *task, struct task_struct *leader,
-					     struct vml_proc_value *p)
+/*
+ * What the verifier of 6.2 and later knows to be a pointer of the kernel, and what is followed
+ * from there, takes it four searches of all types of the kernel, a millisecond, at each place in
+ * each program.  It knows nothing of what is probed, which takes a few ns more, once in the life
+ * of a thread; where that is refused (lockdown=confidentiality) the start takes longer.
+ */
+#define FOLLOW(from, ...) (can_read_names ? BPF_CORE_READ(from, __VA_ARGS__) : FOLLOW_PLAIN(from, __VA_ARGS__))
+#define FOLLOW_PLAIN(from, pointer, field) ((from)->pointer->field)
+
+static __always_inline void process_describe(struct task_struct *task, struct vml_proc_value *p)
 {
-	task_comm(p->comm, leader);
-	p->uid = task->cred->uid.val;
+	if (can_read_names)
+		BPF_CORE_READ_INTO(&p->comm, task, group_leader, comm);
+	else
+		task_comm(p->comm, task->group_leader);
+	p->comm[sizeof(p->comm) - 1] = '\0';
+	p->uid = FOLLOW(task, cred, uid.val);
 	p->ns_pid = process_ns_pid(task);
 	p->cgroup_id = process_cgroup(task);
 }
 
 __hidden int process_identify(struct task_struct *task, struct vml_thread *th)
 {
-	/* once: each pointer that is followed takes the verifier a search of all types of the kernel */
-	struct task_struct *leader = task->group_leader;
 	struct vml_proc_key *key = &th->row.proc;
 
-	key->start_ns = leader->start_boottime;
+	key->start_ns = FOLLOW(task, group_leader, start_boottime);
 	key->pid = task->tgid;
 	key->exec = task->self_exec_id;
 	th->start_ns = task->start_boottime;
@@ -238,7 +248,7 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th)
 			core_lose(VML_LOSS_PROCESS_MAP_FULL);
 			return 0;
 		}
-		process_describe(task, task->group_leader, p);
+		process_describe(task, p);
 	}
 	if (!__sync_lock_test_and_set(&th->joined, 1))
 		__sync_fetch_and_add(&p->live, 1);
@@ -255,7 +265,7 @@ __hidden int process_know(struct task_struct *task, struct vml_proc_key *key)
 	p = bpf_map_lookup_elem(&processes, key);
 	if (!p)
 		return core_lose(VML_LOSS_PROCESS_MAP_FULL);
-	process_describe(task, task->group_leader, p);
+	process_describe(task, p);
 	return 0;
 }
 

@@ -29,10 +29,12 @@
  * clock, in nanoseconds, never 0.  Nothing here fails.
  */
 
-/* What somebody waits for or changes: addresses in [start, end); end 0: not known. */
+/* What somebody waits for or changes: addresses in [start, end), below 2^63; end 0: not known. */
 struct vml_range {
 	__u64 start, end;
 };
+
+#define VML_RANGE_END (~0ULL >> 1) /* of all addresses */
 
 /*
  * Waiting tasks whose range is known, so that a writer who comes later can tell
@@ -138,9 +140,17 @@ VML_LEDGER_INLINE __u64 vml_ledger_advance(struct vml_ledger *l, __u64 now)
 	return now;
 }
 
-VML_LEDGER_INLINE int vml_ledger_disjoint(const struct vml_range *a, const struct vml_range *b)
+/*
+ * Both are known, and have no address in common: a->end && b->end && (a->end <= b->start ||
+ * b->end <= a->start).  Without a branch, of which each is two ways that the verifier goes, in
+ * a loop over all places (a fifth of all it looked at in the largest program).
+ */
+VML_LEDGER_INLINE __u32 vml_ledger_disjoint(const struct vml_range *a, const struct vml_range *b)
 {
-	return a->end && b->end && (a->end <= b->start || b->end <= a->start);
+	__u64 known = (a->end + VML_RANGE_END) & (b->end + VML_RANGE_END);
+	__u64 apart = (a->end - b->start - 1) | (b->end - a->start - 1);
+
+	return (known & apart) >> 63;
 }
 
 /*

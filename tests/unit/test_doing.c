@@ -41,9 +41,9 @@ static void by_arguments(void **state)
 	(void)state;
 	for (size_t i = 0; i < VML_ARRAY_SIZE(calls_of_a_range); i++)
 		is_range(in_call(calls_of_a_range[i], 8 * PAGE, 2 * PAGE, 0), 8 * PAGE, 10 * PAGE);
-	is_range(in_call(SYS_clone, 8 * PAGE, PAGE, 0), 0, ~0ULL);
-	is_range(in_call(SYS_clone3, 8 * PAGE, PAGE, 0), 0, ~0ULL);
-	is_range(in_call(SYS_mlockall, 0, 0, 0), 0, ~0ULL);
+	is_range(in_call(SYS_clone, 8 * PAGE, PAGE, 0), 0, VML_RANGE_END);
+	is_range(in_call(SYS_clone3, 8 * PAGE, PAGE, 0), 0, VML_RANGE_END);
+	is_range(in_call(SYS_mlockall, 0, 0, 0), 0, VML_RANGE_END);
 	is_unknown(in_call(SYS_read, 8 * PAGE, PAGE, 0));
 	is_unknown(in_call(VML_NO_SYSCALL, 8 * PAGE, PAGE, 0));
 }
@@ -65,6 +65,14 @@ static void mapping(void **state)
 	mm[0].brk = 20 * PAGE;
 	is_range(in_call(SYS_brk, 24 * PAGE, 0, 0), 20 * PAGE, 24 * PAGE);
 	is_range(in_call(SYS_brk, 16 * PAGE, 0, 0), 16 * PAGE, 20 * PAGE);
+}
+
+/* Whatever it is called with: an address stays one. */
+static void senseless(void **state)
+{
+	(void)state;
+	is_range(in_call(SYS_munmap, 8 * PAGE, ~0ULL, 0), 8 * PAGE, 8 * PAGE - 1);
+	is_range(in_call(SYS_munmap, 8 * PAGE, 1ULL << 63, 0), 8 * PAGE, 8 * PAGE);
 }
 
 /* The highest byte of an address may be a tag (TBI of arm64, LAM of x86). */
@@ -153,7 +161,7 @@ static void contexts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(by_arguments), T(mapping), T(tagged), T(by_others), T(avoidable), T(contexts),
+		T(by_arguments), T(mapping), T(senseless), T(tagged), T(by_others), T(avoidable), T(contexts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -359,9 +359,24 @@ static void long_handover(void **state)
 	assert_int_equal(vml_ledger_error(&l), 0);
 }
 
+static void ranges_are_disjoint(void **state)
+{
+	static const uint64_t at[] = { 0, 1, 2, 0x1000, 0x1001, VML_RANGE_END - 1, VML_RANGE_END };
+	const size_t n = VML_ARRAY_SIZE(at);
+
+	(void)state;
+	for (size_t i = 0; i < n * n * n * n; i++) {
+		struct vml_range a = { at[i % n], at[i / n % n] }, b = { at[i / n / n % n], at[i / n / n / n] };
+		bool apart = a.end && b.end && (a.end <= b.start || b.end <= a.start);
+
+		assert_int_equal(vml_ledger_disjoint(&a, &b), apart);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_are_disjoint),
 		cmocka_unit_test(convoy),
 		cmocka_unit_test(what_a_finer_lock_would_avoid),
 		cmocka_unit_test(of_another_ledger),
