@@ -343,10 +343,34 @@ char *identity_path(int fd, const void *key);
 /* Fills the entry of a VMA from its map value. -ENOMEM */
 int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v);
 
+/* ---- ring.c: reads a BPF_MAP_TYPE_RINGBUF */
+
+/*
+ * Of it two pages are mapped, and when it is read those that have records.  libbpf maps
+ * all of it twice: 16 MB of the one for exited threads, counted as memory of this process,
+ * or, mapped for as long as it is read, 17 % of the CPU time of an idle host's interval.
+ */
+struct ring {
+	int fd;
+	size_t bytes, page;
+	unsigned long *read, *written; /* positions; they only grow */
+};
+
+/* Negative: reading ends; what comes after this record comes again. */
+typedef int ring_each(void *arg, const void *record, size_t n);
+
+/* @bytes: max_entries of the map. -errno */
+int ring_open(struct ring *r, int fd, size_t bytes);
+/* Calls @each with the records that were complete when it began; returns its error, or -errno. */
+int ring_read(struct ring *r, ring_each *each, void *arg);
+/* Also what is zeroed. */
+void ring_close(struct ring *r);
+
 /* ---- pass.c */
 
 struct collector {
 	struct session session;
+	struct ring exits; /* of threads */
 	struct stacks *stacks;
 	struct tables t;
 	uint64_t now; /* of the pass, CLOCK_MONOTONIC */
@@ -359,8 +383,9 @@ struct collector {
  * that is more than the truth, and the next pass has the rest.
  */
 int collect_pass(struct collector *c);
-/* Reads the records of threads that ended; for who has no pass yet, to see that it can be done. */
-int collect_exits(struct collector *c);
+/* Before the first pass. -errno */
+int collect_begin(struct collector *c);
+void collect_end(struct collector *c);
 
 /* ---- fill.c */
 

@@ -127,6 +127,7 @@ static void live_close(struct vml_source *source)
 	struct live *l = to_live(source);
 
 	stacks_close(l->c.stacks);
+	collect_end(&l->c);
 	session_close(&l->c.session);
 	table_free(&l->c.t.processes);
 	table_free(&l->c.t.threads);
@@ -186,7 +187,7 @@ static int live_start(const struct vml_live_options *o, bool calibrate, struct l
 		return -ENOMEM;
 	}
 	l->rest->boot_ns = vml_now_boot();
-	err = collect_exits(&l->c);
+	err = collect_begin(&l->c);
 	return err ? caps_explain(err, "map the ring of exited threads", error) : 0;
 }
 

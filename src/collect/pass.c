@@ -311,7 +311,7 @@ static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (
 	return err ? err : learn_pending(c, thread, t);
 }
 
-static int read_exit(void *arg, void *data, size_t size)
+static int read_exit(void *arg, const void *data, size_t size)
 {
 	struct item *thread;
 	struct collector *c = arg;
@@ -321,19 +321,16 @@ static int read_exit(void *arg, void *data, size_t size)
 	return c->err;
 }
 
-/*
- * The ring is mapped for as long as it is read: its 8 MB, which libbpf maps twice in a
- * row, would count as memory of this process all the time.
- */
-int collect_exits(struct collector *c)
+int collect_begin(struct collector *c)
 {
-	struct ring_buffer *ring = ring_buffer__new(bpf_map__fd(c->session.skel->maps.exits), read_exit, c, NULL);
+	const struct bpf_map *exits = c->session.skel->maps.exits;
 
-	if (!ring)
-		return -errno;
-	ring_buffer__consume(ring);
-	ring_buffer__free(ring);
-	return 0;
+	return ring_open(&c->exits, bpf_map__fd(exits), bpf_map__max_entries(exits));
+}
+
+void collect_end(struct collector *c)
+{
+	ring_close(&c->exits);
 }
 
 static void count_missed(struct item *e, void *arg)
@@ -576,7 +573,7 @@ int collect_pass(struct collector *c)
 	if (!err)
 		err = blame_read_ledgers(&c->t, &c->session);
 	if (!err)
-		err = collect_exits(c);
+		err = ring_read(&c->exits, read_exit, c);
 	if (!err)
 		err = stacks_read(c->stacks, &c->session, &c->t);
 	add_counts(c);
