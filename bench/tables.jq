@@ -86,7 +86,7 @@ def fits:
 
 def scale:
 	(.threads | sizes("threads")), "", (.vmas | sizes("areas")), "",
-	"With --memory \(.memory), so that all rows have room.", (.fits | fits);
+	"With --memory \(.memory.threads) for threads, the default, and \(.memory.vmas) for areas, so that all rows have room.", (.fits | fits);
 
 def size:
 	table(["program", "stripped, MB", "as built, MB"]),
