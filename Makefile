@@ -435,12 +435,13 @@ storm: need-root ## run vmalocktop under processes that come and go as fast as t
 	$(call as_user,all tests)
 	@BUILD='$(BUILD)' STORM='$(STORM)' bats tests/bpf/storm.bats
 
+ANOMALIES := all
 .PHONY: anomalies
-anomalies: need-root ## let each allocation and system call fail once, in programs with ASan (hours)
+anomalies: need-root ## let each allocation and system call fail once, in programs with ASan (hours; ANOMALIES=300: so many of each kind)
 	$(call deps,$(DEPS_BUILD) $(DEPS_CHECK))
 	$(call as_user,all tests)
 	$(call as_user,all tests BUILD=build-san SAN=1)
-	@BUILD=build-san ANOMALIES=all bats tests/anomaly
+	@BUILD=build-san ANOMALIES='$(ANOMALIES)' bats tests/anomaly
 
 .PHONY: bench-exposition
 bench-exposition: $(BUILD)/bench/exposition ## measure what an interval and a scrape of the metrics cost

@@ -5,8 +5,8 @@
 #
 #	fails 30 alloc alloc+ openat:EMFILE -- [OPTION...] PROGRAM ARGS...
 #
-# Each of these with 30 of the n there are, another 30 each time; with ANOMALIES=all every n, with
-# ANOMALIES=400 so many.
+# Each of these with 30 of the n there are, the same 30 as long as there are as many n; with
+# ANOMALIES=400 another 400 each time, with ANOMALIES=all every n.
 # Options are those of sweep.c.  What was tried is said in TAP.
 
 export TZ=UTC LC_ALL=C
@@ -16,9 +16,13 @@ export BATS_TEST_TIMEOUT=600
 
 fails()
 {
-	local count=(-c "${ANOMALIES:-$1}") kinds=() kind rc=0 said wrong=0
+	local count=(-c "$1" -s 1) kinds=() kind rc=0 said wrong=0
 	shift
-	[ "${ANOMALIES:-}" != all ] || count=()
+	case ${ANOMALIES:-} in
+	'') ;;
+	all) count=() ;;
+	*) count=(-c "$ANOMALIES") ;;
+	esac
 	while [ "$1" != -- ]; do
 		kinds+=("$1")
 		shift
