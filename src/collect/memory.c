@@ -71,11 +71,14 @@ static uint64_t fixed_bytes(const struct bpf_map *map)
 	}
 }
 
-/* Most rows that @map can have when it has all of @room: no more than processes where it is one each. */
+/*
+ * Most rows that @map can have when it has all it may have of @room: no more than processes where
+ * it is one each.  No more than that: each pass looks into every bucket, also those of no row.
+ */
 static uint32_t entries_in(const struct vmalock_bpf *skel, const struct bpf_map *map, uint64_t room)
 {
-	bool of_processes = map == skel->maps.times || map == skel->maps.ledgers;
-	uint64_t n = room / row_bytes(of_processes ? skel->maps.processes : map);
+	bool of_processes = map == skel->maps.processes || map == skel->maps.times || map == skel->maps.ledgers;
+	uint64_t n = of_processes ? room / row_bytes(skel->maps.processes) : VML_ROWS_OTHERS(room) / row_bytes(map);
 
 	return n < bpf_map__max_entries(map) ? (uint32_t)n : bpf_map__max_entries(map);
 }

@@ -129,7 +129,9 @@ def faults_checked($name; $window):
 	  elif late($window) > 0 then skip("\($name): faults"; "\(late($window)) times a CPU had no event, which vmalocktop says")
 	  elif $made == null then empty
 	  else
-		pids as $pids | unseen($window) as $unseen
+		pids as $pids
+		# a thread's last fault that was not seen to be served counts in the next load's lines
+		| (unseen($window) + if losses($window; . == "kernel_fault_unserved") > 0 then $out.load.threads // 1 else 0 end) as $unseen
 		| verdict("\($name): faults";
 			(("processes", "threads", "vmas") as $scope
 				| select($window[0] | has($scope))
@@ -169,7 +171,7 @@ def reason_checked($name; $window):
 # Of loads with a culprit: the least share of the blame for the load's lock that is its.
 # In writers those who fault hold the lock, too, and are charged by the writers that wait for them: natively
 # with less than 0.2, in emulation with 0.5 to 0.71.  Both together have nearly all.
-def culprit_shares: {convoy: 0.95, writers: 0.2, bigfork: 0.5, smaps: 0.3, starved: 0.8, throttled: 0.5, pageio: 0.3};
+def culprit_shares: {convoy: 0.95, writers: 0.2, bigfork: 0.5, smaps: 0.2, starved: 0.8, throttled: 0.5, pageio: 0.3};
 # What its holds were, for the most part; compared with its time on a CPU or with all of it.
 def culprit_waits: {starved: "runnable_ns", throttled: "runnable_ns", pageio: "sleep_ns"};
 # A release that was skipped leaves a second holder recorded until its thread's next event: at
