@@ -76,21 +76,19 @@ static void rate(struct line *l, const struct vml_snapshot *d, enum vml_metric m
 
 static void rates_line(struct line *l, const struct vml_snapshot *d)
 {
-	bool parts = vml_knows(d, VML_ABORTS); /* then the fallbacks are shown by what they are made of */
 	char buf[32];
 
 	rate(l, d, VML_FAULTS, "", "faults/s");
-	if (parts) {
-		rate(l, d, VML_HITS, ": ", "hits");
+	rate(l, d, VML_HITS, ": ", "hits");
+	if (vml_knows(d, VML_ABORTS)) { /* then the fallbacks are shown by what they are made of */
 		rate(l, d, VML_ABORTS, ", ", "aborts");
 		rate(l, d, VML_RETRIES, ", ", "retries");
 		rate(l, d, VML_BYPASSES, ", ", "bypasses");
 	} else {
-		rate(l, d, VML_HITS, ", ", "hits/s");
-		rate(l, d, VML_FALLBACKS, ", ", "fallbacks/s");
-		rate(l, d, VML_BYPASSES, ", ", "bypasses/s");
+		rate(l, d, VML_FALLBACKS, ", ", "fallbacks");
+		rate(l, d, VML_BYPASSES, " (", "bypasses)");
 	}
-	add(l, "%s ", parts ? ";" : ",");
+	add(l, "; ");
 	if (vml_knows(d, VML_WAIT_NS))
 		add(l, "%s/s waited", vml_fmt_ns(buf, sizeof(buf), (double)d->total[VML_WAIT_NS] / vml_seconds(d)));
 	else
@@ -125,19 +123,19 @@ static void loss_line(struct line *l, const struct vml_snapshot *d)
 	free(lost);
 }
 
+/* Of the usual sizes it fits 80 columns, behind "own cost: ". */
 static void cost_line(struct line *l, const struct vml_snapshot *d)
 {
 	const struct vml_self *self = &d->self;
 	char buf[32];
 
 	add(l, "%s of a CPU", vml_fmt_percent(buf, sizeof(buf), (double)self->cpu_ns / 1e9 / vml_seconds(d)));
-	add(l, ", %s resident", vml_fmt_bytes(buf, sizeof(buf), (double)self->rss_bytes));
+	add(l, ", %s RSS", vml_fmt_bytes(buf, sizeof(buf), (double)self->rss_bytes));
 	if (!self->from_bpf)
 		return;
 	add(l, ", %s BPF runs/s", vml_fmt_count(buf, sizeof(buf), (double)self->bpf_runs / vml_seconds(d)));
 	if (self->bpf_cost_known)
-		add(l, " (about %s)",
-		    vml_fmt_percent(buf, sizeof(buf), (double)self->bpf_cost_ns / 1e9 / vml_seconds(d)));
+		add(l, " (~%s)", vml_fmt_percent(buf, sizeof(buf), (double)self->bpf_cost_ns / 1e9 / vml_seconds(d)));
 	if (self->foreign_mmap_locks)
 		add(l, ", %s foreign mmap_lock (a bug)",
 		    vml_fmt_count(buf, sizeof(buf), (double)self->foreign_mmap_locks));

@@ -131,7 +131,7 @@ static void write_columns(FILE *f, const char *head, enum vml_scope scope)
 		for (before = 0; before < scope && !has_column(before, *column);)
 			before++;
 		if (before == scope)
-			fprintf(f, "  %-9s %-14s %s\n", (*column)->title, (*column)->key, (*column)->help);
+			fprintf(f, "  %-10s %-14s %s\n", (*column)->title, (*column)->key, (*column)->help);
 	}
 }
 

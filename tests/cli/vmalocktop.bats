@@ -124,8 +124,8 @@ blockers()
 	[[ ${lines[0]} == *"reasons are inferred" ]]
 	[[ ${lines[1]} == "time   2025-03-01T12:00:01.123456789Z, over 1.0 s" ]]
 	[[ ${lines[2]} == "host   fakehost, Linux 6.12.0-fake x86_64, 8 CPUs, tracepoint backend" ]]
-	[[ ${lines[3]} == "rates  12.7k faults/s, 12.1k hits/s, 559 fallbacks/s, 326 bypasses/s, 150ms/s waited" ]]
-	[[ ${lines[4]} == "cost   1.20% of a CPU, 14M resident, 20.0k BPF runs/s, 22M of 64M maps" ]]
+	[[ ${lines[3]} == "rates  12.7k faults/s: 12.1k hits, 559 fallbacks (326 bypasses); 150ms/s waited" ]]
+	[[ ${lines[4]} == "cost   1.20% of a CPU, 14M RSS, 20.0k BPF runs/s, 22M of 64M maps" ]]
 	[ "$(column 1)" = "1200 2345 4242" ]
 	grep -qE '^write_locked +inferred +193 +34.53% ' <<<"$output"
 	grep -qE '^read wait +559 +520ns +110us +900us +16ms$' <<<"$output"

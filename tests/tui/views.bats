@@ -237,7 +237,7 @@ all_views()
 	close
 	start 100 24 VML_FAKE_STATE=old
 	see '^mmap_lock only: this kernel has no per-VMA locks, all of 12,671 faults/s take it'
-	see '12.7k faults/s, - hits/s'
+	see '12.7k faults/s: - hits, '
 }
 
 @test "before the first interval is over it says so" {

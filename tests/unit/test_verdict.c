@@ -188,14 +188,42 @@ static void why_there_are_no_blockers(void **state)
 	vml_snapshot_free(s);
 }
 
+/* What the lines of the head take on a screen of 80 columns, with numbers as long as they usually are. */
+static void lines_of_80_columns(void **state)
+{
+	struct vml_snapshot *s = waited(110 * MS, 0, 0);
+	char buf[256];
+
+	(void)state;
+	s->have[VML_PROCESS] |= VML_METRIC_BIT(VML_FALLBACKS) | VML_METRIC_BIT(VML_BYPASSES);
+	s->total[VML_FAULTS] = 41100;
+	s->total[VML_HITS] = 37950;
+	s->total[VML_FALLBACKS] = 3150;
+	s->total[VML_BYPASSES] = 3110;
+	assert_string_equal(vml_summary(s, VML_SUMMARY_RATES, buf, sizeof(buf)),
+			    "41.1k faults/s: 38.0k hits, 3.15k fallbacks (3.11k bypasses); 110ms/s waited");
+	s->self = (struct vml_self){
+		.from_bpf = true,
+		.cpu_ns = 129 * MS + MS / 2,
+		.rss_bytes = 131 << 20,
+		.bpf_runs = 60300,
+		.bpf_cost_ns = 135 * MS + MS / 2,
+		.bpf_cost_known = true,
+		.map_bytes = 24 << 20,
+		.map_limit_bytes = 64 << 20,
+	};
+	assert_string_equal(vml_summary(s, VML_SUMMARY_COST, buf, sizeof(buf)),
+			    "12.95% of a CPU, 131M RSS, 60.3k BPF runs/s (~13.55%), 24M of 64M maps");
+	assert_true(strlen("own cost: ") + strlen(buf) <= 80);
+	vml_snapshot_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(owners_without_a_cpu),
-		cmocka_unit_test(who_most_are_behind),
-		cmocka_unit_test(not_every_handover_is_a_lack_of_cpus),
-		cmocka_unit_test(stalls_fit),
-		cmocka_unit_test(why_there_are_no_blockers),
+		cmocka_unit_test(owners_without_a_cpu), cmocka_unit_test(lines_of_80_columns),
+		cmocka_unit_test(who_most_are_behind),	cmocka_unit_test(not_every_handover_is_a_lack_of_cpus),
+		cmocka_unit_test(stalls_fit),		cmocka_unit_test(why_there_are_no_blockers),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");
