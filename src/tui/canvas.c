@@ -112,7 +112,8 @@ void tui_put_fit(struct tui_canvas *c, int row, int col, int width, bool right, 
 {
 	char fitted[TEXT_MAX];
 
-	if (width <= 0)
+	/* half of a number is another number */
+	if (width <= 0 || (right && col + width > c->cols))
 		return;
 	vml_text_fit(fitted, sizeof(fitted), text, width, right, c->utf8);
 	tui_put(c, row, col, style, fitted);

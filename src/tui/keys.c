@@ -128,8 +128,10 @@ static int go_in(struct tui *t, int key)
 	bool folded = tui_is_folded(t);
 
 	(void)key;
-	if (!r)
+	if (!r) {
+		vml_text_copy(t->message, sizeof(t->message), "no row is selected that has more to show");
 		return 0;
+	}
 	/* already in this very row */
 	if (p->focus == into[p->view].focus && !folded)
 		return show(t, into[p->view].view);
@@ -159,6 +161,16 @@ static int go_out(struct tui *t, int key)
 
 /* ---- how it is shown */
 
+/* What finds, filters and sorts rows does so in tables. */
+static bool has_rows(struct tui *t)
+{
+	bool table = tui_is_table(tui_here(t)->view);
+
+	if (!table)
+		vml_text_copy(t->message, sizeof(t->message), "this key is for rows of views 1, 2, 3 and 5");
+	return table;
+}
+
 static int open_prompt(struct tui *t, int key)
 {
 	enum tui_mode mode = key == 'd'	  ? TUI_MODE_INTERVAL
@@ -166,7 +178,7 @@ static int open_prompt(struct tui *t, int key)
 			     : key == '/' ? TUI_MODE_SEARCH
 					  : TUI_MODE_FILTER;
 
-	if ((mode != TUI_MODE_SEARCH && mode != TUI_MODE_FILTER) || tui_is_table(tui_here(t)->view))
+	if ((mode != TUI_MODE_SEARCH && mode != TUI_MODE_FILTER) || has_rows(t))
 		tui_prompt_open(t, mode);
 	return 0;
 }
@@ -174,7 +186,8 @@ static int open_prompt(struct tui *t, int key)
 static int find_next(struct tui *t, int key)
 {
 	(void)key;
-	tui_search_next(t);
+	if (has_rows(t))
+		tui_search_next(t);
 	return 0;
 }
 
@@ -185,7 +198,7 @@ static int sort_beside(struct tui *t, int key)
 	const struct vml_column *const *all = vml_columns(scope), *now = tui_sort_column(t, scope);
 	size_t i, at = 0, n;
 
-	if (!tui_is_table(tui_here(t)->view))
+	if (!has_rows(t))
 		return 0;
 	for (n = 0; all[n]; n++)
 		if (all[n] == now)
@@ -207,7 +220,7 @@ static int sort_list(struct tui *t, int key)
 	size_t i;
 
 	(void)key;
-	if (!tui_is_table(tui_here(t)->view))
+	if (!has_rows(t))
 		return 0;
 	t->mode = TUI_MODE_SORT;
 	t->sort_at = 0;
@@ -220,7 +233,7 @@ static int sort_list(struct tui *t, int key)
 static int invert(struct tui *t, int key)
 {
 	(void)key;
-	if (tui_is_table(tui_here(t)->view))
+	if (has_rows(t))
 		t->invert[tui_scope(tui_here(t)->view)] ^= true;
 	t->list_stale = true;
 	return 0;
@@ -353,5 +366,6 @@ int tui_key(struct tui *t, int key)
 		for (k = 0; k < VML_ARRAY_SIZE(b->key) && b->key[k]; k++)
 			if (b->key[k] == key)
 				return b->act(t, key);
+	vml_text_copy(t->message, sizeof(t->message), "this key does nothing; ? has those that do");
 	return 0;
 }

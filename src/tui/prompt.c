@@ -42,8 +42,10 @@ void tui_search_next(struct tui *t)
 	enum vml_scope scope = tui_scope(tui_here(t)->view);
 	size_t i;
 
-	if (!*t->search || !tui_is_table(tui_here(t)->view))
+	if (!*t->search) {
+		vml_text_copy(t->message, sizeof(t->message), "nothing was looked for: / does");
 		return;
+	}
 	for (i = 1; i <= t->nrows; i++) {
 		size_t at = (c->at + i) % t->nrows;
 
@@ -78,6 +80,7 @@ static int set_user(struct tui *t)
 
 static void set_interval(struct tui *t)
 {
+	char span[32];
 	uint64_t ns;
 
 	if (!*t->typed)
@@ -88,6 +91,9 @@ static void set_interval(struct tui *t)
 	}
 	t->interval_ns = ns;
 	t->interval_changed = true;
+	if (t->replay)
+		snprintf(t->message, sizeof(t->message), "an interval is played every %s",
+			 vml_fmt_ns(span, sizeof(span), (double)ns));
 }
 
 static void apply_filter(struct tui *t)
@@ -213,10 +219,12 @@ void tui_draw_sort(struct tui *t, struct tui_canvas *c, const struct tui_area *a
 	tui_style_row(c, a->row, TUI_HEAD);
 	tui_put_fit(c, a->row, a->col + 2, a->cols - 2, false, TUI_HEAD, "SORT BY   (Enter chooses, Esc goes back)");
 	for (i = first; i < n && (int)(i - first) < t->page; i++) {
-		int row = a->row + 1 + (int)(i - first);
+		int row = a->row + 1 + (int)(i - first), col;
 
-		tui_put_fit(c, row, a->col + 2, 9, false, TUI_PLAIN, all[i]->title);
-		tui_put_fit(c, row, a->col + 12, a->cols - 12, false, TUI_PLAIN, all[i]->help);
+		col = tui_put(c, row, a->col + 2, TUI_PLAIN, all[i]->title) + 1;
+		if (col < a->col + 12)
+			col = a->col + 12;
+		tui_put_fit(c, row, col, a->cols - (col - a->col), false, TUI_PLAIN, all[i]->help);
 		if (i == t->sort_at) {
 			tui_put(c, row, a->col, TUI_SELECTED, ">");
 			tui_style_row(c, row, TUI_SELECTED);

@@ -319,7 +319,10 @@ int tui_replay_step(struct tui *t, int key)
 		return go(t, r->n - 1);
 	case '[':
 	case TUI_KEY_LEFT:
-		return r->at ? go(t, r->at - 1) : 0;
+		if (r->at)
+			return go(t, r->at - 1);
+		vml_text_copy(t->message, sizeof(t->message), "this is the first interval");
+		return 0;
 	default:
 		return r->at + 1 < r->n ? go(t, r->at + 1) : 0;
 	}
@@ -336,6 +339,9 @@ int tui_replay_speed(struct tui *t, int key)
 	else
 		r->speed += r->speed < SPEED_MAX;
 	r->due_ns = 0;
+	/* in the first line there is room for it when the name of the file is short */
+	snprintf(t->message, sizeof(t->message), "%s %s%dx", r->playing ? "playing" : "Space plays",
+		 r->speed < 0 ? "1/" : "", 1 << abs(r->speed));
 	return 0;
 }
 
@@ -391,14 +397,19 @@ int tui_replay_jump(struct tui *t, const char *text)
 	const struct vml_reader_interval *i = &r->interval[r->n - 1];
 	char error[VML_WHEN_ERROR];
 	uint64_t ns;
+	int err;
 
 	if (!*text)
 		return 0;
 	/* what is past is so for who sat there at the end */
-	if (vml_parse_when(text, i->real_ns, &ns, error)) {
+	err = vml_parse_when(text, i->real_ns, &ns, error);
+	if (err == -EINVAL) /* shorter than @error, which a line of a terminal would cut before what is wrong */
+		snprintf(t->message, sizeof(t->message), "not a time: \"%.30s\" (as 14:03:07, -10m, @1772330400)",
+			 text);
+	else if (err)
 		vml_text_copy(t->message, sizeof(t->message), error);
+	if (err)
 		return 0;
-	}
 	i = &r->interval[find_time(r, ns)];
 	if (ns >= i->real_ns)
 		vml_text_copy(t->message, sizeof(t->message), "that is behind the end; this is the last interval");

@@ -90,7 +90,7 @@ static void draw_axis(struct tui *t, struct tui_canvas *c, const struct tui_area
 	for (i = 0; i < l->nbars; i++) {
 		tui_put_fit(c, a->row, left + (int)i * width, TUI_TIMES_COLUMNS, true, TUI_HEAD,
 			    t->counts ? "TIMES" : "TIMES/s");
-		tui_put_fit(c, a->row, left + (int)i * width + TUI_TIMES_COLUMNS + 1, width - TUI_TIMES_COLUMNS - 1,
+		tui_put_fit(c, a->row, left + (int)i * width + TUI_TIMES_COLUMNS + 1, width - TUI_TIMES_COLUMNS - 2,
 			    false, TUI_HEAD, vml_hist_titles[which[i]]);
 	}
 	for (line = x.first; line <= x.last && row < a->row + a->rows; line++, row++) {

@@ -428,3 +428,36 @@ first_row()
 	keys End
 	eventually selected sshd
 }
+
+@test "a key that does nothing here says so" {
+	start 80 24
+	see '^> +1200 '
+	text x
+	see '^this key does nothing; \? has those that do'
+	text n
+	see '^nothing was looked for: / does'
+	for view in 4 6 7 8; do
+		text "$view"
+		see_not '^this key'
+		for key in '<' F6 F4 / n I; do
+			keys "$key"
+			see '^this key is for rows of views 1, 2, 3 and 5'
+			keys Home
+			see_not '^this key'
+		done
+	done
+	text 4
+	keys Enter
+	see '^no row is selected that has more to show'
+}
+
+@test "half of a number is not shown" {
+	start 40 10
+	see '^> +1200 '
+	text 6
+	see '^  DURATION       TIMES/s      P50$'
+	see '^> read wait  .*ns$'
+	text 4
+	see '^  REASON          CERTAINTY FAULTS/s$'
+	see '^> kernel_mode     exact          326$'
+}

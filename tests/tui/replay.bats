@@ -82,7 +82,7 @@ see_interval()
 	keys J
 	text noon
 	keys Enter
-	see '^a time as 2026-'
+	see '^not a time: "noon" .as 14:03:07, '
 	shows_interval 12 12 12
 }
 
@@ -98,6 +98,9 @@ see_interval()
 	see '  the end'
 	keys g '-' '-' '-'
 	see_interval 1 12 01
+	see '^Space plays 1/4x$'
+	keys '['
+	see '^this is the first interval$'
 	keys Space
 	see 'playing, 1/4x'
 	keys Space
