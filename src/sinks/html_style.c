@@ -38,7 +38,7 @@ const char html_style[] =
 	"table{border-collapse:collapse;width:100%;font-size:.86rem;margin:8px 0}\n"
 	"caption{text-align:left;padding-bottom:4px}\n"
 	"th,td{padding:3px 7px 3px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}\n"
-	"th{color:var(--soft);font-weight:600;overflow-wrap:normal}td:not(.n){min-width:4.5em}td[data-h=LOCK]{white-space:nowrap}thead th{font-size:.74rem;vertical-align:bottom}\n"
+	"th{color:var(--soft);font-weight:600;overflow-wrap:normal}td:not(.n){min-width:4.5em}td[data-h=LOCK],td[data-h=Reason]{white-space:nowrap}thead th{font-size:.74rem;vertical-align:bottom}\n"
 	".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
 	"details{margin:8px 0}summary{cursor:pointer;color:var(--soft);font-size:.86rem}\n"
 	/* plots */

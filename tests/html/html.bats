@@ -121,6 +121,12 @@ setup()
 	grep -q 'Each interval is drawn by itself: 60 of them' kept.html
 }
 
+@test "the name of a reason is on one line" {
+	need_browser
+	looks '[.[] | select(.name == "kept.html") | .reasons > 2] | all' true
+	looks '[.[].broken_names] | add' 0
+}
+
 @test "what a page has: sections, plots, their words" {
 	need_browser
 	looks '[.[] | select(.name == "kept.html")][0].sections' \
