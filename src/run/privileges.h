@@ -51,7 +51,6 @@ int privileges_try(int (*works)(void *arg), void *arg, char ret_kept[64]);
  * @ret_kept: "none", or "cap_sys_ptrace cap_dac_read_search".  What @works said
  * last, or what the kernel said.
  */
-int privileges_drop(bool user_stacks, int (*works)(void *arg), void *arg, char ret_kept[64],
-		    char error[VML_ERROR_MAX]);
+int privileges_drop(bool user_stacks, int (*works)(void *arg), void *arg, char ret_kept[64], char error[VML_ERROR_MAX]);
 
 #endif

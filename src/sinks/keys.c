@@ -369,8 +369,8 @@ const struct vml_snapshot_key vml_self_keys[] = {
 	{ "cpu_ns", VML_JSON_INTEGER, true, "User and system time of this process.", self_cpu },
 	{ "rss_bytes", VML_JSON_INTEGER, true, "Resident memory of this process.", self_rss },
 	{ "map_bytes", VML_JSON_INTEGER, false, "Memory of all BPF maps.", self_maps },
-	{ "map_limit_bytes", VML_JSON_INTEGER, false,
-	  "What they may take, --memory: all but the storage of threads.", self_map_limit },
+	{ "map_limit_bytes", VML_JSON_INTEGER, false, "What they may take, --memory: all but the storage of threads.",
+	  self_map_limit },
 	{ "evicted_rows", VML_JSON_INTEGER, false,
 	  "Areas and blockers in which nothing happened any more, and whose rows made room for others, the least blocked "
 	  "time first. Totals keep what they had; they begin anew when something happens in them.",

@@ -62,13 +62,14 @@ static void what_is_younger_than_a_file_is_not_known(void **state)
 	struct vml_store *w;
 
 	(void)state;
-	unit_change(path,
-		    "DROP VIEW stalls; ALTER TABLE stall DROP COLUMN writers; ALTER TABLE stall DROP COLUMN other_ns; "
-		    "ALTER TABLE interval DROP COLUMN vma_lock_success; "
-		    "ALTER TABLE interval DROP COLUMN vma_lock_abort; "
-		    "ALTER TABLE interval DROP COLUMN vma_lock_retry; ALTER TABLE interval DROP COLUMN vma_lock_miss; "
-		    "ALTER TABLE interval DROP COLUMN bpf_calibrations; "
-		    "ALTER TABLE interval DROP COLUMN evicted_rows; ALTER TABLE interval DROP COLUMN map_limit_bytes; DROP TABLE info");
+	unit_change(
+		path,
+		"DROP VIEW stalls; ALTER TABLE stall DROP COLUMN writers; ALTER TABLE stall DROP COLUMN other_ns; "
+		"ALTER TABLE interval DROP COLUMN vma_lock_success; "
+		"ALTER TABLE interval DROP COLUMN vma_lock_abort; "
+		"ALTER TABLE interval DROP COLUMN vma_lock_retry; ALTER TABLE interval DROP COLUMN vma_lock_miss; "
+		"ALTER TABLE interval DROP COLUMN bpf_calibrations; "
+		"ALTER TABLE interval DROP COLUMN evicted_rows; ALTER TABLE interval DROP COLUMN map_limit_bytes; DROP TABLE info");
 	r = unit_reader(path);
 	assert_int_equal(vml_reader_delta(r, 2, &d), 0);
 	assert_false(d->kernel.known);
