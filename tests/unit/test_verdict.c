@@ -51,6 +51,18 @@ static void owners_without_a_cpu(void **state)
 	vml_snapshot_free(s);
 }
 
+/* Tasks count their faults themselves; it is not that the kernel has no locks of areas. */
+static void hooks_are_off(void **state)
+{
+	struct vml_snapshot *s = waited(0, 0, 0);
+
+	(void)state;
+	s->have[VML_PROCESS] &= ~VML_METRIC_BIT(VML_HITS);
+	s->duty.unknown = true;
+	assert_verdict(s, 512, "fault hooks off: 100 faults/s");
+	vml_snapshot_free(s);
+}
+
 /* Half of all waits behind one thread, and not what readers of areas are charged with. */
 static void who_most_are_behind(void **state)
 {
@@ -224,6 +236,7 @@ int main(void)
 		cmocka_unit_test(owners_without_a_cpu), cmocka_unit_test(lines_of_80_columns),
 		cmocka_unit_test(who_most_are_behind),	cmocka_unit_test(not_every_handover_is_a_lack_of_cpus),
 		cmocka_unit_test(stalls_fit),		cmocka_unit_test(why_there_are_no_blockers),
+		cmocka_unit_test(hooks_are_off),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");
