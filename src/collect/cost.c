@@ -31,7 +31,8 @@
 #include "vmalock/base.h"
 
 #define PAGES 64
-#define PAIRS 64
+/* Fewer: the programs make a pair slower by half, a fault by a twentieth, and somebody waits for the screen. */
+#define PAIRS 24
 #define ROUNDS 32
 /* Times the hooks go and come back for one calibration, when they are in use. */
 #define TURNS 5
