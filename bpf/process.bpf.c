@@ -246,6 +246,9 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th)
 		p = bpf_map_lookup_elem(&processes, key);
 		if (!p) {
 			core_lose(VML_LOSS_PROCESS_MAP_FULL);
+			/* from its first fault to its last, or what it counted would be in two rows one day */
+			if (!th->joined)
+				__builtin_memset(key, 0, sizeof(*key));
 			return 0;
 		}
 		process_describe(task, p);
@@ -363,7 +366,7 @@ static __noinline int process_fold(struct task_struct *task, struct vml_thread *
 {
 	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
 
-	if (p && record)
+	if (p && record && th->joined)
 		exit_record(task, th, p);
 	if (!p)
 		p = process_untracked();
@@ -397,10 +400,13 @@ __hidden int process_exit(struct task_struct *task, struct vml_thread *th)
 
 __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool image_ends)
 {
-	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
+	struct vml_proc_value *p;
 
 	last_fault_ends(th);
 	process_fold(task, th, !th->folded);
+	if (!th->joined) /* its process may have got a row since, for another thread */
+		process_identify(task, th);
+	p = bpf_map_lookup_elem(&processes, &th->row.proc);
 	if (!p)
 		return 0;
 	if (image_ends) {

@@ -190,26 +190,30 @@ __hidden int vma_flush(struct vml_thread *th)
 
 /* ---- entering a row */
 
-static __always_inline void row_change(struct vml_thread *th, __u64 anchor)
+/* False: a thread whose process has no row has none by area either, but that of the untracked. */
+static __always_inline bool row_change(struct vml_thread *th, __u64 anchor)
 {
 	if (th->row.anchor == anchor)
-		return;
+		return true;
 	vma_flush(th);
+	if (unlikely(!th->joined))
+		return false;
 	th->row.anchor = anchor;
 	barrier_memory();
+	return true;
 }
 
 static __always_inline void row_enter(struct vml_thread *th, __u64 mm, const struct found *f)
 {
-	row_change(th, found_anchor(f));
-	row_ensure(&th->row, mm, f);
+	if (row_change(th, found_anchor(f)))
+		row_ensure(&th->row, mm, f);
 }
 
 /* No VMA: @kind says why. */
 static __always_inline void row_enter_none(struct vml_thread *th, __u64 anchor, __u32 kind)
 {
-	row_change(th, anchor);
-	vma_row_ensure(&th->row, 0, NULL, kind);
+	if (row_change(th, anchor))
+		vma_row_ensure(&th->row, 0, NULL, kind);
 }
 
 __hidden int vma_enter(struct vml_thread *th, struct mm_struct *mm, __u64 address)
@@ -366,7 +370,9 @@ __noinline int vma_write_wait(struct vml_thread *th, __u64 ns)
 	if (!vma_read(th->write_vma, mm, &f))
 		return 0;
 	key = th->row;
-	key.anchor = found_anchor(&f);
-	row_ensure(&key, mm, &f);
+	if (likely(th->joined)) {
+		key.anchor = found_anchor(&f);
+		row_ensure(&key, mm, &f);
+	}
 	return write_wait_add(&key, ns, th->write_found);
 }

@@ -211,7 +211,7 @@ static const struct goes_on *holder_of(const struct tables *t, const struct vml_
 	for (size_t i = 0; i < t->ngoes_on; i++) {
 		const struct goes_on *g = &t->goes_on[i];
 
-		if (g->now.hold_ns && same_key(&g->now.holds.target, target) &&
+		if (g->now.hold_ns && target->pid && same_key(&g->now.holds.target, target) &&
 		    (!best || g->now.blamed_ns > best->now.blamed_ns))
 			best = g;
 	}

@@ -340,6 +340,8 @@ int identity_text(char **dst, const char *src, size_t len);
 const char *identity_comm(struct vml_arena *a, const char comm[16]);
 /* The path in map @fd under @key as text, "" when it is not there. NULL: out of memory. */
 char *identity_path(int fd, const void *key);
+/* The cgroup of a process, by its key in the map of cgroups. -ENOMEM */
+int identity_cgroup(struct item *e, int cgroups_fd, uint64_t id);
 /* Fills the entry of a VMA from its map value. -ENOMEM */
 int identity_area(struct item *e, int files_fd, const struct vml_vma_value *v);
 

@@ -81,6 +81,21 @@ char *identity_path(int fd, const void *key)
 	return strdup(clean);
 }
 
+int identity_cgroup(struct item *e, int cgroups_fd, uint64_t id)
+{
+	char *path;
+
+	if (e->cgroup && *e->cgroup && e->cgroup_id == id)
+		return 0;
+	path = identity_path(cgroups_fd, &id);
+	if (!path)
+		return -ENOMEM;
+	free(e->cgroup);
+	e->cgroup = path;
+	e->cgroup_id = id;
+	return 0;
+}
+
 static const struct {
 	const char *kind, *name;
 } kinds[VML_NVMA_KINDS] = {

@@ -34,27 +34,13 @@ static struct vml_proc_key process_key(const struct vml_id *id)
 	return (struct vml_proc_key){ .pid = id->pid, .exec = id->exec, .start_ns = id->start_ns };
 }
 
+/* Rows that stay: what nobody had room for. */
 static bool is_untracked(const struct vml_id *id)
 {
-	return !id->pid && !id->start_ns;
+	return !id->pid && !id->tid;
 }
 
 /* ---- reading: processes */
-
-static int set_cgroup(struct collector *c, struct item *e, uint64_t id)
-{
-	char *path;
-
-	if (e->cgroup && *e->cgroup && e->cgroup_id == id)
-		return 0;
-	path = identity_path(bpf_map__fd(c->session.skel->maps.cgroups), &id);
-	if (!path)
-		return -ENOMEM;
-	free(e->cgroup);
-	e->cgroup = path;
-	e->cgroup_id = id;
-	return 0;
-}
 
 static int read_process(void *arg, const void *key, const void *value)
 {
@@ -89,7 +75,7 @@ static int read_process(void *arg, const void *key, const void *value)
 	e->uid = v->uid;
 	e->ns_pid = v->ns_pid;
 	err = identity_text(&e->comm, v->comm, sizeof(v->comm));
-	return err ? err : set_cgroup(c, e, v->cgroup_id);
+	return err ? err : identity_cgroup(e, bpf_map__fd(c->session.skel->maps.cgroups), v->cgroup_id);
 }
 
 /* What only processes have; their rows are there already. */
@@ -273,6 +259,21 @@ static int read_same(struct collector *c, const struct vml_task_record *t)
 	return add_pending(c, thread, false);
 }
 
+static int describe_process(struct collector *c, struct item *process, const struct vml_task_record *t)
+{
+	int err;
+
+	process->uid = t->uid;
+	process->ns_pid = t->ns_pid;
+	process->threads = t->threads;
+	if (t->mappings)
+		process->mappings = t->mappings;
+	err = identity_cgroup(process, bpf_map__fd(c->session.skel->maps.cgroups), t->cgroup_id);
+	if (!err && (t->leader || !process->comm))
+		err = identity_text(&process->comm, t->comm, sizeof(t->comm));
+	return err;
+}
+
 static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (*hist)[VML_HIST_BUCKETS])
 {
 	const struct vml_id id = id_of_process(&t->proc);
@@ -298,14 +299,8 @@ static int read_thread(void *arg, const struct vml_task_record *t, const __u32 (
 	if (t->torn) /* as of the counts that were seen whole */
 		process->reading->base[BASE_TASK_FAULTS] += thread->base[BASE_TASK_FAULTS];
 	item_add_cells(thread, process->reading_cell);
-	process->uid = t->uid;
-	process->ns_pid = t->ns_pid;
-	process->threads = t->threads;
-	if (t->mappings)
-		process->mappings = t->mappings;
-	err = set_cgroup(c, process, t->cgroup_id);
-	if (!err && (t->leader || !process->comm))
-		err = identity_text(&process->comm, t->comm, sizeof(t->comm));
+	if (!is_untracked(&process->id))
+		err = describe_process(c, process, t);
 	if (!err)
 		err = blame_read_thread(&c->t, t);
 	return err ? err : learn_pending(c, thread, t);

@@ -42,3 +42,32 @@ touch_all()
 			([$lines[].processes[] | select(.comm == "many").faults] | add), ([$lines[].vmas[] | select(.pid as $q | $p | index($q)).faults] | add),
 			([$lines[].vmas[] | select(.pid == 0).faults] | add)]'
 }
+
+@test "more processes than there is room for: what is in no row of theirs is in that of nobody, once, and none stays" {
+	local least
+	run "$BUILD/bin/vmalocktop" -j -n 1 --memory 4M
+	[[ $output =~ need\ ([0-9]+)\ M ]] || fail "$output"
+	least=${BASH_REMATCH[1]}
+	top_start a -j -d 0.5 -l 0 --memory "$least"M
+	window_open a
+	program_start many "$BUILD/bench/many" 700 1 200
+	touch_all 1
+	kill "${pid_of[many]}"
+	wait "${pid_of[many]}" || :
+	unset 'pid_of[many]'
+	sleep 4
+	window_close a
+	top_stop a
+	check_lines a
+	echo '{}' >"$BATS_TEST_TMPDIR/many.report"
+	expect a many 'def ours: select(.comm == "many");
+		([$lines[].processes[] | ours.pid] | unique | length) as $rows
+		| total($lines[].processes[] | select(.pid == 0) | count("faults")) as $none
+		| loss($lines).process_map_full > 0 and $rows < 701 and $none >= (701 - $rows) * 200' \
+		'[([$lines[].processes[] | select(.comm == "many").pid] | unique | length),
+			([$lines[].processes[] | select(.pid == 0).faults // 0] | add), loss($lines)]'
+	# the others have ended
+	equal a many '[$lines[].processes[] | select(.comm == "many" and .exited).pid] | length' \
+		"$(ask a many '[$lines[].processes[] | select(.comm == "many").pid] | unique | length')"
+	equal a many '[$lines[-1].processes[] | select(.comm == "many")]' '[]'
+}
