@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -241,9 +240,7 @@ int vml_live_cost(const struct vml_live_options *o, bool stats, struct vml_cost 
 		ret->bare_fault_ns = c->without.fault_ns;
 		ret->bare_pair_ns = c->without.pair_ns;
 	}
-	if (err)
-		snprintf(error, VML_ERROR_MAX, "cannot read what the kernel says of the programs: %s", strerror(-err));
-	return err;
+	return err ? caps_explain(err, "read what the kernel says of the programs", error) : 0;
 }
 
 const char *vml_live_libbpf(void)

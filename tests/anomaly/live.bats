@@ -24,6 +24,13 @@ PLAIN=$(realpath "$BATS_TEST_DIRNAME/../..")/build
 	fails 4 alloc bpf:ENOMEM bpf:EINVAL -- -x -f 1,4 "$BUILD/bin/vmalock" doctor
 }
 
+@test "vmalock doctor --cost, when the kernel does not say what its programs did: no wrong usage" {
+	local sweep=("$BUILD/tests/sweep" -w bpf:EINVAL -x -f 1,4) cost=("$BUILD/bin/vmalock" doctor --cost)
+	[[ $("${sweep[@]}" -c 1 "${cost[@]}") =~ [0-9]+\ of\ ([0-9]+)\ tried ]]
+	# the last calls are that
+	"${sweep[@]}" -n $((BASH_REMATCH[1] - 2)) "${cost[@]}"
+}
+
 @test "vmalockd: start, an interval, end" {
 	local says=(-x -f 1,4 -t 'serving metrics' -e level=error -e level=warn -e vmalockd:)
 	fails 3 alloc bpf:EPERM openat:EMFILE -- "${says[@]}" "$BUILD/bin/vmalockd" --user root --seccomp off \
