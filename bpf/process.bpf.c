@@ -238,23 +238,25 @@ __hidden int process_join(struct task_struct *task, struct vml_thread *th)
 {
 	struct vml_proc_key *key = &th->row.proc;
 	struct vml_proc_value *p;
+	__u32 joined, was;
 
 	process_identify(task, th);
 	p = bpf_map_lookup_elem(&processes, key);
 	if (!p) {
 		row_add(&processes, key, &empty_process, rows_limit);
 		p = bpf_map_lookup_elem(&processes, key);
-		if (!p) {
+		if (p)
+			process_describe(task, p);
+		else
 			core_lose(VML_LOSS_PROCESS_MAP_FULL);
-			/* from its first fault to its last, or what it counted would be in two rows one day */
-			if (!th->joined)
-				__builtin_memset(key, 0, sizeof(*key));
-			return 0;
-		}
-		process_describe(task, p);
 	}
-	if (!__sync_lock_test_and_set(&th->joined, 1))
+	/* the first decides, and for good: else what it counted would be in two rows one day */
+	joined = p ? VML_JOINED : VML_JOINED_NOBODY;
+	was = __sync_val_compare_and_swap(&th->joined, VML_JOINED_NOT_YET, joined);
+	if (p && was == VML_JOINED_NOT_YET)
 		__sync_fetch_and_add(&p->live, 1);
+	if ((was ?: joined) == VML_JOINED_NOBODY)
+		__builtin_memset(key, 0, sizeof(*key));
 	return 0;
 }
 
@@ -366,7 +368,7 @@ static __noinline int process_fold(struct task_struct *task, struct vml_thread *
 {
 	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
 
-	if (p && record && th->joined)
+	if (p && record && th->joined == VML_JOINED)
 		exit_record(task, th, p);
 	if (!p)
 		p = process_untracked();
@@ -389,12 +391,28 @@ static __always_inline void last_fault_ends(struct vml_thread *th)
 	th->fault = VML_FAULT_NONE;
 }
 
+/* @task begins to exit. */
+static __noinline int process_end(struct task_struct *task, struct vml_thread *th)
+{
+	struct vml_proc_value *p = bpf_map_lookup_elem(&processes, &th->row.proc);
+
+	if (!p || th->joined != VML_JOINED)
+		return 0;
+	if (task->pid == task->tgid) /* the last name it gave itself */
+		task_comm(p->comm, task);
+	/* the last one: its end, as any, may not be seen */
+	if (!task->signal->live.counter)
+		p->exited = 1;
+	return 0;
+}
+
 __hidden int process_exit(struct task_struct *task, struct vml_thread *th)
 {
 	last_fault_ends(th);
 	th->folded = 1; /* out of the iterator's sight before its numbers appear elsewhere */
 	barrier_memory();
 	process_fold(task, th, true);
+	process_end(task, th);
 	return thread_clear(th);
 }
 
@@ -404,18 +422,14 @@ __hidden int process_leave(struct task_struct *task, struct vml_thread *th, bool
 
 	last_fault_ends(th);
 	process_fold(task, th, !th->folded);
-	if (!th->joined) /* its process may have got a row since, for another thread */
+	if (th->joined != VML_JOINED) /* its process may have got a row since, for another thread */
 		process_identify(task, th);
 	p = bpf_map_lookup_elem(&processes, &th->row.proc);
 	if (!p)
 		return 0;
-	if (image_ends) {
-		/* an image replaced by exec keeps its name; a dead one has the last it gave itself */
-		if (task->pid == task->tgid && (__u32)task->self_exec_id == th->row.proc.exec)
-			task_comm(p->comm, task);
+	if (image_ends)
 		p->exited = 1;
-	}
-	if (th->joined) /* there was room for its process */
+	if (th->joined == VML_JOINED)
 		__sync_fetch_and_sub(&p->live, 1);
 	return 0;
 }

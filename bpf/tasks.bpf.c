@@ -215,7 +215,8 @@ int iter_tasks(struct bpf_iter__task *ctx)
 	if (!th && adopting)
 		th = adopt(task);
 	r = bpf_map_lookup_elem(&task_scratch, &zero);
-	if (!th || !r || adopting == VML_ADOPT_ALL)
+	/* of one that is just being made it is not known who it is, and since when it counts */
+	if (!th || !r || adopting == VML_ADOPT_ALL || READ_ONCE(th->joined) == VML_JOINED_NOT_YET)
 		return 0;
 	if (READ_ONCE(th->folded)) {
 		r->proc = th->row.proc;

@@ -196,7 +196,7 @@ static __always_inline bool row_change(struct vml_thread *th, __u64 anchor)
 	if (th->row.anchor == anchor)
 		return true;
 	vma_flush(th);
-	if (unlikely(!th->joined))
+	if (unlikely(th->joined == VML_JOINED_NOBODY))
 		return false;
 	th->row.anchor = anchor;
 	barrier_memory();
@@ -370,7 +370,7 @@ __noinline int vma_write_wait(struct vml_thread *th, __u64 ns)
 	if (!vma_read(th->write_vma, mm, &f))
 		return 0;
 	key = th->row;
-	if (likely(th->joined)) {
+	if (likely(th->joined == VML_JOINED)) {
 		key.anchor = found_anchor(&f);
 		row_ensure(&key, mm, &f);
 	}

@@ -252,7 +252,7 @@ struct vml_proc_value {
 	__u32 ns_pid; /* pid in the process's own pid namespace */
 	__u64 cgroup_id; /* key of the cgroups map */
 	__u32 live; /* threads with storage */
-	__u32 exited; /* the leader is freed, or the image was replaced by exec */
+	__u32 exited; /* all threads exit, the leader is freed, or the image was replaced by exec */
 	struct vml_counts count;
 	__u64 task_faults; /* vml_task_record.task_faults of the threads that are gone */
 	__u64 lock_events;
@@ -289,6 +289,13 @@ enum vml_adopt {
 	VML_ADOPT_NONE,
 	VML_ADOPT_GO_ON, /* makes it: they may have faults that nobody sees */
 	VML_ADOPT_ALL, /* the same, and writes nothing */
+};
+
+/* Where the numbers of a thread go; once known, that stays. */
+enum vml_joined {
+	VML_JOINED_NOT_YET, /* it is being made */
+	VML_JOINED,
+	VML_JOINED_NOBODY, /* no room for a row of its process: those of the untracked */
 };
 
 /* Whose wait it is. */
@@ -452,7 +459,7 @@ struct vml_thread {
 	/* of the lock event being handled */
 	__u32 lock_had; /* what it found, and is */
 	__u32 lock_slot; /* index */
-	__u32 joined; /* counted in its process */
+	__u32 joined; /* enum vml_joined */
 	__u64 task_faults; /* its own count of faults, as it was when we began to count */
 	__u64 lock_mm;
 	__u64 runnable_ns; /* waited for a CPU before it was acquired */

@@ -58,7 +58,8 @@ static const struct vml_cap texts[VML_NCAPS] = {
 		TEXT("time inside handle_userfault", "how long userfaultfd monitors take to answer",
 		     "the fentry or the kprobe backend, CONFIG_USERFAULTFD"),
 	[VML_CAP_PAGE_IO_TIME] = TEXT("time inside filemap_fault and do_swap_page",
-				      "how long faults wait for pages to be read", "the fentry or the kprobe backend"),
+				      "how long faults wait for pages to be read; that reason of retries is inferred",
+				      "the fentry or the kprobe backend"),
 	[VML_CAP_LOOKUPS] =
 		TEXT("lookups of VMAs, by who makes them", "lookups that are made by others than page faults",
 		     "the fentry or the kprobe backend, with --detail exact"),

@@ -35,7 +35,7 @@ static void fill_have(struct vml_snapshot *s, const struct vml_caps *c)
 		have |= VML_METRIC_BIT(VML_HITS);
 	if (fallbacks && kernel)
 		have |= VML_METRIC_BIT(VML_FALLBACKS);
-	if (vml_caps_has(c, VML_CAP_PER_VMA_LOCK))
+	if (user && vml_caps_has(c, VML_CAP_PER_VMA_LOCK)) /* an outcome is of a fault that was seen to begin */
 		have |= bit_if(c, VML_CAP_OUTCOME, VML_ABORTS) | bit_if(c, VML_CAP_OUTCOME, VML_RETRIES);
 	have |= bit_if(c, VML_CAP_MISSES, VML_MISSES) | bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_WAIT_NS) |
 		bit_if(c, VML_CAP_VMA_WRITE, VML_VMA_WRITE_READERS);

@@ -55,7 +55,7 @@ touch_all()
 	kill "${pid_of[many]}"
 	wait "${pid_of[many]}" || :
 	unset 'pid_of[many]'
-	sleep 4
+	sleep 8 # those whose end was not seen, too
 	window_close a
 	top_stop a
 	check_lines a
