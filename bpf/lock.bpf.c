@@ -87,7 +87,7 @@ __noinline int ledger_end(__u64 mm)
 	vml_ledger_close(&m->ledger, now);
 	sum.waited_ns = vml_ledger_waited(&m->ledger);
 	sum.blamed_ns = vml_ledger_blamed(&m->ledger);
-	sum.avoidable_ns = m->ledger.outside_ns;
+	sum.avoidable_ns = vml_ledger_avoidable(&m->ledger);
 	sum.handover_ns = m->ledger.handover_ns;
 	sum.runqueue_ns = m->ledger.runqueue_ns;
 	sum.error_ns = vml_ledger_error(&m->ledger);

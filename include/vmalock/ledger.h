@@ -54,9 +54,10 @@ struct vml_ledger {
 	__u32 writing; /* the holder has it for write */
 	__u64 share, rest;
 	__u64 foreign_share; /* of share: waits of foreign tasks, rounded down */
-	__u64 outside_ns; /* waits outside the writer's range */
+	__u64 outside_ns, outside_began; /* waits outside the writers' ranges; when this one acquired */
 	__u64 watched_ns; /* time while W > 0 */
 	__u64 waited_ns, waiting_since; /* waits that ended; sum of the beginnings of those that go on */
+	__u64 avoidable_ns; /* of blamed_ns: waits for what was not changed */
 	__u64 blamed_ns, holding_share; /* blame of holds that ended; sum of "share" at the others' beginning */
 	__u64 handover_ns; /* waits while H = 0 */
 	__u64 runqueue_ns; /* of handover_ns: the next owner was waiting for a CPU */
@@ -254,6 +255,7 @@ VML_LEDGER_INLINE void vml_ledger_hold(struct vml_ledger *l, struct vml_hold *h,
 		l->writing = 1;
 		l->range = *range;
 		l->outside = 0;
+		l->outside_began = l->outside_ns;
 		if (l->waiting && range->end)
 			for (int i = 0; i < VML_LEDGER_PLACES; i++)
 				l->outside += vml_ledger_disjoint(&l->place[i], &l->range);
@@ -297,6 +299,7 @@ VML_LEDGER_INLINE void vml_ledger_release(struct vml_ledger *l, struct vml_hold 
 		ret->blamed_ns += l->rest;
 		l->rest = 0;
 		l->blamed_ns += ret->blamed_ns;
+		l->avoidable_ns += ret->avoidable_ns;
 		l->holding--;
 		l->holding_share -= h->share;
 		l->writing = 0;
@@ -314,6 +317,7 @@ VML_LEDGER_INLINE void vml_ledger_drop(struct vml_ledger *l, struct vml_hold *h,
 
 	vml_ledger_release(l, h, now, &b);
 	l->blamed_ns -= b.blamed_ns;
+	l->avoidable_ns -= b.avoidable_ns;
 	l->handover_ns += b.blamed_ns;
 }
 
@@ -340,6 +344,12 @@ VML_LEDGER_INLINE __u64 vml_ledger_waited(const struct vml_ledger *l)
 VML_LEDGER_INLINE __u64 vml_ledger_blamed(const struct vml_ledger *l)
 {
 	return l->blamed_ns + l->holding * l->share - l->holding_share + l->rest;
+}
+
+/* Of vml_ledger_blamed(). */
+VML_LEDGER_INLINE __u64 vml_ledger_avoidable(const struct vml_ledger *l)
+{
+	return l->avoidable_ns + (l->writing ? l->outside_ns - l->outside_began : 0);
 }
 
 /* Not 0: a bug in this file. */

@@ -174,7 +174,7 @@ static int read_ledger(void *arg, const void *key, const void *value)
 	else
 		e->ledgers++;
 	e->reading->base[BASE_BLAMED] += vml_ledger_blamed(&m->ledger);
-	e->reading->base[BASE_AVOIDABLE] += m->ledger.outside_ns;
+	e->reading->base[BASE_AVOIDABLE] += vml_ledger_avoidable(&m->ledger);
 	e->reading->base[BASE_HANDOVER] += m->ledger.handover_ns;
 	e->reading->base[BASE_RUNQUEUE] += m->ledger.runqueue_ns;
 	r->t->ledger_error_ns += llabs(vml_ledger_error(&m->ledger));

@@ -224,7 +224,7 @@ static void whatever_comes(void **state)
 	struct vml_wait wait[TASKS] = {};
 	struct vml_hold held[TASKS] = {};
 	struct vml_blame b;
-	uint64_t random = 4101842887655102017ULL, now = 5000, waited = 0, blamed = 0;
+	uint64_t random = 4101842887655102017ULL, now = 5000, waited = 0, blamed = 0, avoidable = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < EVENTS; i++) {
@@ -246,6 +246,7 @@ static void whatever_comes(void **state)
 			if (held[t].since_ns) {
 				vml_ledger_release(&l, &held[t], now, &b);
 				blamed += b.blamed_ns;
+				avoidable += b.avoidable_ns;
 			} else {
 				/* even when others hold it for write */
 				vml_ledger_hold(&l, &held[t], now, unit_below(&random, 4) == 0, &range,
@@ -258,11 +259,13 @@ static void whatever_comes(void **state)
 			else if (held[t].since_ns && unit_below(&random, 10) == 0)
 				vml_ledger_drop(&l, &held[t], now);
 		}
-		if (vml_ledger_error(&l) || l.runqueue_ns > l.handover_ns)
+		if (vml_ledger_error(&l) || l.runqueue_ns > l.handover_ns ||
+		    vml_ledger_avoidable(&l) > vml_ledger_blamed(&l))
 			fail_msg("event %u: error %lld", i, (long long)vml_ledger_error(&l));
 	}
 	assert_int_equal(l.waited_ns, waited);
 	assert_int_equal(l.blamed_ns, blamed);
+	assert_int_equal(l.avoidable_ns, avoidable);
 	assert_true(l.healed > 100 && l.stale > 100 && l.clamps > 100);
 	vml_ledger_close(&l, now + 1000);
 	assert_int_equal(vml_ledger_error(&l), 0);
