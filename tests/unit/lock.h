@@ -20,6 +20,7 @@
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #include "blame.bpf.c"
 #include "lock.bpf.c"
+#include "goes_on.bpf.c"
 #pragma GCC diagnostic pop
 
 #define T(name) cmocka_unit_test_setup(name, world)
