@@ -220,6 +220,7 @@ int web_config_first(struct vml_web *web, char error[VML_WEB_ERROR_MAX])
 
 	if (err)
 		return err;
+	web->tokens = web->config->settings->burst;
 	atomic_store(&web->config_ok, true);
 	warn(web, web->config);
 	return 0;
