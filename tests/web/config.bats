@@ -365,7 +365,7 @@ wrong()
 @test "rate_limit" {
 	config 'rate_limit:' '  interval: 1h' '  burst: 3'
 	refused "'1h' is no duration" -l 127.0.0.1:0 -c "$dir/web.yml"
-	config 'rate_limit:' '  interval: 3600s' '  burst: 3'
+	config 'rate_limit:' '  interval: 86400s' '  burst: 3'
 	server_start -l 127.0.0.1:0 -c "$dir/web.yml"
 	for code in 200 200 200 429 429; do
 		same "$(get_code /)" $code
