@@ -230,7 +230,6 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 		[VML_FALLING_BACK] = "falling back",
 	};
 	enum vml_health health = vml_health(d);
-	const char *head = no_vma_locks(d) ? "mmap_lock only" : d->duty.unknown ? "fault hooks off" : word[health];
 	struct sentence s = { .buf = buf, .n = n };
 	char faults[128], wait[32];
 
@@ -251,7 +250,11 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 		blocker_clause(&s, d);
 		clause(&s, "; %s", faults);
 	} else {
-		clause(&s, "%s: %s", head, faults);
+		clause(&s, "%s: %s",
+		       no_vma_locks(d)	 ? "mmap_lock only"
+		       : d->duty.unknown ? "fault hooks off"
+					 : word[health],
+		       faults);
 	}
 	loss_clause(&s, d);
 	if (health != VML_WAITING)
