@@ -195,10 +195,13 @@ static void answer(const struct sweep *s, struct run *r, int notify)
 		return; /* killed meanwhile */
 	if (s->nth->armed && !(d->nr == SCMP_SYS(write) && d->args[0] == 2))
 		fails = ++r->seen == r->n;
-	if (fails && s->verbose)
-		fprintf(stderr, "sweep: %s(0x%llx, 0x%llx, 0x%llx) fails\n",
-			seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, d->nr), (unsigned long long)d->args[0],
-			(unsigned long long)d->args[1], (unsigned long long)d->args[2]);
+	if (fails && s->verbose) {
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, d->nr);
+
+		fprintf(stderr, "sweep: %s(0x%llx, 0x%llx, 0x%llx) fails\n", name ? name : "?",
+			(unsigned long long)d->args[0], (unsigned long long)d->args[1], (unsigned long long)d->args[2]);
+		free(name);
+	}
 	memset(s->resp, 0, sizeof(*s->resp));
 	s->resp->id = s->req->id;
 	s->resp->error = fails ? -s->error : 0;
