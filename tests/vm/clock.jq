@@ -20,7 +20,9 @@ def counters: [splits("\n") | select(test("^[^#]*_total[{ ]")) | capture("^(?<ke
 	| from_entries;
 
 $tolds[0] as $told |
-def faults_of($file): [$told[$file][].processes[] | select(.pid == $load.pid) | .faults] | add;
+# Of the load's own image: the shell before it has few, and a history may have put it into the rest of an interval.
+def faults_of($file): [$told[$file][].processes[] | select(.pid == $load.pid)] | (map(.exec) | max) as $last
+	| map(select(.exec == $last) | .faults) | add;
 
 [
 	verdict("all end well"; $ended[] | select(.value.status != 0) | "\(.key): exit status \(.value.status): \(.value.said)"),
