@@ -54,3 +54,47 @@ gone()
 	[ "$status" = 130 ] || { cat "$tree/out"; return 1; }
 	until_true "no machine" gone
 }
+
+# machine N TEXT: the first N boots end with TEXT on the console, each later one with a report
+machine()
+{
+	cat >"$tree/bin/qemu-system-x86_64" <<-END
+		#!/bin/bash
+		echo boot >>"$tree/boots"
+		report=\$(printf '%s\n' "\$@" | sed -n 's,^file:\(.*/report\)\$,\1,p')
+		echo "up 5.0" >"\$report"
+		if [ "\$(wc -l <"$tree/boots")" -le $1 ]; then
+			printf '%s\r\n' 'a line before' '$2' 'RAX: 1'
+		else
+			echo "status 0" >>"\$report"
+		fi
+	END
+}
+
+boot_it()
+{
+	mkdir -p "$tree/root"
+	run -"$1" env PATH="$tree/bin:$PATH" "$tree/tests/vm/boot" x86_64 "$tree/kernel" "$tree/root" "$tree/out" true
+}
+
+@test "a breakpoint that the emulator kept is no result: it boots again" {
+	machine 2 '[   22.6] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI'
+	boot_it 0
+	grep -x boots=3 "$tree/out.run"
+	[ -e "$tree/out.console-1" ] && [ -e "$tree/out.console-2" ]
+}
+
+@test "but not for ever" {
+	machine 9 'int3: 0000 [#1] SMP'
+	boot_it 125
+	grep -x boots=5 "$tree/out.run"
+}
+
+@test "any other crash is one, and is shown from its first line" {
+	machine 1 'BUG: kernel NULL pointer dereference, address: 0000000000000008'
+	boot_it 125
+	grep -x boots=1 "$tree/out.run"
+	run -0 "$tree/tests/vm/judge" 6.12 "$tree/out" 125
+	[[ $output == *"it crashed"*"# BUG: kernel NULL pointer"*"# RAX: 1"* ]]
+	[[ $output != *"a line before"* ]]
+}
