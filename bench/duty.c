@@ -5,13 +5,17 @@
  * what else the host does falls on all of them.
  *
  * A host that does anything else is louder than a hook that is there for an eighth of
- * the time.  So the lower quartile of many short runs of faults is taken, without a
- * source, at duty 1 and at duty off; of the steps between, in which there are both kinds
- * of runs, the share of faults that the hooks saw, and that of what they add at duty 1.
+ * the time, and has slower minutes and faster ones.  So the lower quartile of many short
+ * runs of faults is taken, without a source, at duty 1 and at duty off, each is compared
+ * with the one without a source just before it, and the median of all rounds is said,
+ * with its quartiles for who wants to know whether this host resolves it.  Of the steps
+ * between, in which there are both kinds of runs, it is the share of faults that the hooks
+ * saw, and that of what they add at duty 1.
  *
- * usage: duty [ROUNDS [SECONDS]]	rounds of all steps (4), seconds a step (2)
+ * usage: duty [ROUNDS [MS]]	rounds of all steps (10), milliseconds a step (2000)
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +36,13 @@
 #define OPENING (NONE + 1) /* neither with nor without */
 #define PHASES (OPENING + 1)
 
+#define ROUNDS_MAX 1000
 #define SAMPLES 65536
 /* What the process that faults says of each phase: of each of its runs, what a fault took. */
 struct shared {
 	volatile unsigned int phase;
 	volatile uint32_t runs[PHASES];
-	float fault_ns[PHASES][SAMPLES];
+	double fault_ns[PHASES][SAMPLES];
 };
 
 /* What the source says of a step, in all rounds. */
@@ -69,12 +74,18 @@ static void fault_for_ever(struct shared *s)
 			((volatile char *)area)[i * page] = 1;
 		start = cpu_now(CLOCK_THREAD_CPUTIME_ID) - start;
 		if (phase == s->phase) {
-			s->fault_ns[phase][s->runs[phase] % SAMPLES] = (float)start / PAGES;
+			s->fault_ns[phase][s->runs[phase] % SAMPLES] = (double)start / PAGES;
 			s->runs[phase]++;
 		}
 		madvise(area, size, MADV_DONTNEED);
 	}
 }
+
+/* Of one round: what a fault takes without a source, and how many percent more at each step. */
+struct round {
+	double bare_ns;
+	double added[VML_NDUTY_STEPS];
+};
 
 /* Adds what @from has with @sign to @step. */
 static int add_costs(struct vml_source *from, struct step *step, int sign)
@@ -110,7 +121,31 @@ static int run_step(struct vml_source *src, struct shared *s, unsigned int phase
 	return err;
 }
 
-static int run_round(struct shared *s, uint64_t ns, struct step steps[PHASES], char error[VML_ERROR_MAX])
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The value with @share of the @n values below it; sorts them. */
+static double quantile(double *values, size_t n, double share)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return n ? values[(size_t)(share * (n - 1) + 0.5)] : 0;
+}
+
+/* What a fault took in @phase of this round, and forgets it. */
+static double take_fault_ns(struct shared *s, unsigned int phase)
+{
+	uint32_t n = s->runs[phase] < SAMPLES ? s->runs[phase] : SAMPLES;
+
+	s->runs[phase] = 0;
+	return quantile(s->fault_ns[phase], n, 0.25);
+}
+
+static int run_round(struct shared *s, uint64_t ns, struct step steps[VML_NDUTY_STEPS], struct round *r,
+		     char error[VML_ERROR_MAX])
 {
 	struct vml_live_options o = { .guard = true };
 	struct vml_source *src = NULL;
@@ -126,65 +161,64 @@ static int run_round(struct shared *s, uint64_t ns, struct step steps[PHASES], c
 			snprintf(error, VML_ERROR_MAX, "duty %s: %s", vml_duty_name(step), strerror(-err));
 	}
 	vml_source_close(src);
+	/* the process is in OPENING, and writes no more of the others */
+	r->bare_ns = take_fault_ns(s, NONE);
+	if (!err && r->bare_ns <= 0) {
+		snprintf(error, VML_ERROR_MAX, "no run of faults in %" PRIu64 " ms", ns / 1000000);
+		err = -ETIME;
+	}
+	for (unsigned int step = 0; !err && step < VML_NDUTY_STEPS; step++)
+		r->added[step] = 100 * (take_fault_ns(s, step) / r->bare_ns - 1);
 	return err;
 }
 
-static int compare(const void *a, const void *b)
+static void print(struct round *rounds, int n, const struct step *steps)
 {
-	const float *x = a, *y = b;
+	double bare[ROUNDS_MAX], full[ROUNDS_MAX], off[ROUNDS_MAX], seen;
 
-	return (*x > *y) - (*x < *y);
-}
-
-static double lower_quartile(struct shared *s, unsigned int phase)
-{
-	uint32_t n = s->runs[phase] < SAMPLES ? s->runs[phase] : SAMPLES;
-
-	qsort(s->fault_ns[phase], n, sizeof(float), compare);
-	return n ? s->fault_ns[phase][n / 4] : 0;
-}
-
-/* Percent that a fault takes longer in @phase than without a source. */
-static double added(struct shared *s, unsigned int phase, double bare_ns)
-{
-	return 100 * (lower_quartile(s, phase) / bare_ns - 1);
-}
-
-static void print(struct shared *s, const struct step *steps, int rounds)
-{
-	double bare = lower_quartile(s, NONE), full = added(s, VML_DUTY_FULL, bare), seen;
-
-	printf("a fault without vmalock: %.0f ns\n\nduty   faults seen    added   own CPU\n", bare);
+	for (int i = 0; i < n; i++) {
+		bare[i] = rounds[i].bare_ns;
+		full[i] = rounds[i].added[VML_DUTY_FULL];
+		off[i] = rounds[i].added[VML_DUTY_OFF];
+	}
+	printf("a fault without vmalock: %.0f ns\n\nduty   faults seen    added (quartiles)        own CPU\n",
+	       quantile(bare, n, 0.5));
 	for (unsigned int p = 0; p < VML_NDUTY_STEPS; p++) {
+		double *of = p == VML_DUTY_OFF ? off : full;
+
 		seen = steps[p].full_ns > 0 ? steps[p].hot_ns / steps[p].full_ns : 0;
-		printf("%-5s %11.2f %% %6.2f %% %7.2f %%\n", vml_duty_name(p), 100 * seen,
-		       p == VML_DUTY_OFF ? added(s, p, bare) : seen * full, 100 * steps[p].own / rounds);
+		double share = p == VML_DUTY_OFF ? 1 : seen;
+
+		printf("%-5s %11.2f %% %6.2f %% %6.2f .. %5.2f %% %7.2f %%\n", vml_duty_name(p), 100 * seen,
+		       share * quantile(of, n, 0.5), share * quantile(of, n, 0.25), share * quantile(of, n, 0.75),
+		       100 * steps[p].own / n);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 4, seconds = argc > 2 ? atoi(argv[2]) : 2, err = 0;
+	int rounds = argc > 1 ? atoi(argv[1]) : 10, ms = argc > 2 ? atoi(argv[2]) : 2000, err = 0;
 	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct step steps[PHASES] = {};
+	struct step steps[VML_NDUTY_STEPS] = {};
+	struct round of[ROUNDS_MAX];
 	char error[VML_ERROR_MAX] = "";
 	pid_t child;
 
-	if (s == MAP_FAILED || rounds < 1 || seconds < 1) {
-		fprintf(stderr, "usage: duty [ROUNDS [SECONDS]]\n");
+	if (s == MAP_FAILED || rounds < 1 || rounds > ROUNDS_MAX || ms < 1) {
+		fprintf(stderr, "usage: duty [ROUNDS [MS]]	at most %d rounds\n", ROUNDS_MAX);
 		return 2;
 	}
 	child = fork();
 	if (!child)
 		fault_for_ever(s);
 	for (int i = 0; i < rounds && !err; i++)
-		err = run_round(s, seconds * 1000000000ULL, steps, error);
+		err = run_round(s, ms * 1000000ULL, steps, &of[i], error);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	if (err) {
 		fprintf(stderr, "duty: %s\n", error);
 		return 1;
 	}
-	print(s, steps, rounds);
+	print(of, rounds, steps);
 	return 0;
 }

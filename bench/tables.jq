@@ -52,9 +52,9 @@ def instructions:
 		 | [.name, ($n | number), (if ($floor.added["one area"] // 0) > 0 then ($n / $floor.added["one area"] | number) else "-" end)] | row) end);
 
 def duty:
-	"Added to a fault of \(.fault_ns) ns, one after the other in one area.", "",
+	"Added to a fault of \(.fault_ns) ns, one after the other in one area: median of the rounds (quartiles).", "",
 	table(["duty", "faults seen", "added", "own CPU time, of one CPU"]),
-	(.steps[] | [.duty, "\(.seen) %", "\(.added) %", "\(.own_cpu) %"] | row);
+	(.steps[] | [.duty, "\(.seen) %", "\(.added) (\(.quartiles | join(".."))) %", "\(.own_cpu) %"] | row);
 
 def throughput:
 	"Slower than in the same round without, median (quartiles); below 0: faster.", "",
