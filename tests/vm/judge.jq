@@ -279,6 +279,15 @@ def unplugged_checked($name; $window):
 	| verdict("\($name): a CPU goes and comes back \(.unplugged) times";
 		differ("host.cpus"; [$window[].host.cpus] | unique; [1, 2]));
 
+# Processes that had the same PID, one after the other, are as many processes.
+def fewpids_checked($name; $window):
+	select($name | startswith("fewpids-"))
+	| [.load.children[].pid] as $children | ($children | unique) as $pids
+	| ([$window[].processes[] | select(.pid as $p | $pids | index($p)) | [.pid, .start_ns]] | unique | length) as $rows
+	| verdict("\($name): \($children | length) processes with \($pids | length) PIDs";
+		(select($pids | length == ($children | length)) | "no PID was given again"),
+		differ_more("rows"; $rows; $children | length; unseen($window)));
+
 def window: .before.time as $from | .after.time as $to | [$lines[] | select(.time > $from and .time <= $to)];
 
 def load_checked:
@@ -293,7 +302,7 @@ def load_checked:
 		  else
 			verdict("\($name): a quiet moment before and after"; select(.before.quiet and .after.quiet | not) | "there was none"),
 			faults_checked($name; $window), reason_checked($name; $window),
-			unplugged_checked($name; $window), returns_checked($name; $window), kernel_checked($name; $window),
+			unplugged_checked($name; $window), fewpids_checked($name; $window), returns_checked($name; $window), kernel_checked($name; $window),
 			blame_checked($name; $window), waits_checked($name; $window), readers_checked($name; $window)
 		  end
 	  end;
