@@ -205,9 +205,9 @@ $(call objs,$(wildcard tests/bpf/*.c)): | $(HELPER_SKELS)
 # unit tests of BPF programs: bpf/*.bpf.c in user space, on types and helpers of their own
 $(call objs,$(wildcard tests/unit/test_lock*.c) tests/unit/test_doing.c): \
 	CPPFLAGS_DIR = -Itests/unit/kernel -Ibpf -D__TARGET_ARCH_$(BPF_ARCH)
-# one of a part of src/collect that knows them
-$(call objs,tests/unit/test_perf.c): CPPFLAGS_DIR = -Itests -I$(BUILD)/bpf
-$(call objs,tests/unit/test_perf.c): | $(SKELS)
+# those of parts of src/collect that know them
+$(call objs,$(foreach t,memory perf,tests/unit/test_$(t).c)): CPPFLAGS_DIR = -Itests -I$(BUILD)/bpf
+$(call objs,$(foreach t,memory perf,tests/unit/test_$(t).c)): | $(SKELS)
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	$(call msg,CC,$@)
