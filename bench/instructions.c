@@ -224,10 +224,11 @@ static bool one_fault_a_page(size_t w)
 
 static const struct observer {
 	const char *name;
-	const char *program; /* of idle.bpf.c begin so; NULL: vmalock */
+	const char *program; /* those of idle.bpf.c begin so; NULL: vmalock */
 	struct vml_live_options options;
 } observers[] = {
 	{ "empty tracepoint program", "tracepoint_", {} },
+	{ "tracepoint program with a counter in the thread's storage", "storage_", {} },
 	{ "empty fexit program, `handle_mm_fault`", "fexit_", {} },
 	{ "empty kprobe program, `lock_vma_under_rcu`", "kprobe_", {} },
 	{ "vmalock, `tracepoint`", NULL, { .backend = "tracepoint" } },
