@@ -80,6 +80,11 @@ int vml_doctor_command(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.doc = "Say what can be observed on this host, how that was found out, and what is lost.\v"
+		       "Examples:\n"
+		       "  sudo vmalock doctor\n"
+		       "  sudo vmalock doctor --backend tracepoint -j | jq .\n"
+		       "  sudo vmalock doctor --cost\n"
+		       "\n"
 		       "Exit status: 0 observing works, 1 it does not (permissions, failure), 2 usage, "
 		       "4 this kernel cannot be observed.",
 	};

@@ -44,7 +44,10 @@ int vml_schema_command(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "[interval|diff|diagnose]",
 		.doc = "Print a JSON Schema: of an interval as vmalocktop -j prints it (default), of vmalock diff -j, or "
-		       "of vmalock diagnose -j.",
+		       "of vmalock diagnose -j.\v"
+		       "Examples:\n"
+		       "  vmalock schema | jq '.properties | keys'\n"
+		       "  vmalock schema diff >diff.schema.json",
 	};
 	unsigned int which = 0;
 	error_t err;

@@ -66,6 +66,20 @@ fish_offers()
 	[ $n -gt 80 ]
 }
 
+@test "each --help has examples, and the manual page has them" {
+	local page command example n
+	while read -r page command; do
+		mandoc -T ascii "$BUILD/man/$page" | col -b | tr -s '[:space:]' ' ' >"$BATS_TEST_TMPDIR/page"
+		n=0
+		# shellcheck disable=SC2086
+		while read -r example; do
+			n=$((n + 1))
+			grep -qF -- "$(tr -s ' ' <<<"$example")" "$BATS_TEST_TMPDIR/page" || { echo "$page: no '$example'"; return 1; }
+		done < <("$BUILD"/bin/$command | sed -n '/^Examples:$/,/^$/s/^  //p')
+		[ $n -ge 2 ] || { echo "$command: $n examples"; return 1; }
+	done < <(each_page)
+}
+
 @test "the manual pages have no fault that mandoc knows of" {
 	local page
 	for page in "$BUILD"/man/*; do
