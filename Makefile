@@ -374,7 +374,7 @@ deb-packages:
 	$(Q)packaging/deb $(BUILD)/deb $(DEB_ARCH)
 
 check-deb: need-root ## install, upgrade, remove and purge the packages in a clean system (sudo make check-deb; not in make check)
-	$(call deps,$(DEPS_BUILD) $(DEPS_DEB) bats=bats debootstrap=debootstrap)
+	$(call deps,$(DEPS_BUILD) $(DEPS_DEB) bats=bats curl=curl debootstrap=debootstrap)
 	$(call as_user,deb-packages)
 	@BUILD='$(BUILD)' tests/run tests/deb/deb.bats
 

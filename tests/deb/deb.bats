@@ -4,6 +4,7 @@
 # that has nothing else.  Takes minutes and a mirror of packages: make check-deb, not in make check.
 
 bats_require_minimum_version 1.5.0
+load ../until
 export BATS_TEST_TIMEOUT=900 LC_ALL=C.UTF-8
 
 setup_file()
@@ -134,6 +135,23 @@ hardened()
 	[[ $output == *' backend'* && $output == *COMMAND* ]]
 	[ "$(inside vmalockd --version)" = "vmalockd $version" ]
 	inside vmalock schema | jq -e .properties.totals >/dev/null
+}
+
+answers()
+{
+	curl -sf http://127.0.0.1:"$1"/metrics >"$BATS_TEST_TMPDIR/metrics" && grep -q '^vmalock_faults_total.* [1-9]' "$BATS_TEST_TMPDIR/metrics"
+}
+
+@test "the daemon of the package runs as its user" {
+	port=10962
+	chroot "$ROOT" /usr/bin/vmalockd --web.listen-address 127.0.0.1:$port --history off --api-socket off -d 0.2 \
+		>"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+	daemon=$!
+	until_true "metrics" answers $port || { cat "$BATS_TEST_TMPDIR/log"; end_all $daemon; return 1; }
+	user=$(awk '$1 == "Uid:" { print $2 }' /proc/$daemon/status)
+	end_all $daemon
+	[ "$user" = "$(inside id -u vmalock)" ]
+	grep -q "^vmalock_build_info{.*version=\"$version\"" "$BATS_TEST_TMPDIR/metrics"
 }
 
 @test "remove leaves history, options and user, purge does not" {
