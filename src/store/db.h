@@ -273,6 +273,8 @@ int loader_open(struct loader *l, sqlite3 *h, size_t most);
 void loader_close(struct loader *l);
 /* -ESTALE: there is no such interval. */
 int loader_delta(struct loader *l, int64_t interval, struct vml_snapshot **ret);
+/* Adds it to @sum; what went wrong is as of loader_delta() and vml_sum_add(). */
+int loader_add(struct loader *l, int64_t interval, struct vml_sum *sum);
 
 /* ---- events.c */
 

@@ -258,3 +258,15 @@ int loader_delta(struct loader *l, int64_t interval, struct vml_snapshot **ret)
 	*ret = w.s;
 	return 0;
 }
+
+int loader_add(struct loader *l, int64_t interval, struct vml_sum *sum)
+{
+	struct vml_snapshot *delta;
+	int err = loader_delta(l, interval, &delta);
+
+	if (err)
+		return err;
+	err = vml_sum_add(sum, delta);
+	vml_snapshot_free(delta);
+	return err;
+}

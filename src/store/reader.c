@@ -288,14 +288,9 @@ void vml_reader_close(struct vml_reader *r)
 
 /* ---- deltas */
 
-static int load(struct vml_reader *r, size_t i, struct vml_snapshot **ret)
-{
-	return i < r->n ? loader_delta(&r->loader, (int64_t)r->interval[i].id, ret) : -ERANGE;
-}
-
 int vml_reader_delta(struct vml_reader *r, size_t i, struct vml_snapshot **ret)
 {
-	return say(r, load(r, i, ret));
+	return say(r, i < r->n ? loader_delta(&r->loader, (int64_t)r->interval[i].id, ret) : -ERANGE);
 }
 
 /* The intervals first .. first + n - 1, or those of them that lie in the window. */
@@ -320,19 +315,12 @@ static bool chosen(const struct choice *c, const struct vml_reader_interval *i)
 static int sum(struct vml_reader *r, const struct choice *c, struct vml_snapshot **ret)
 {
 	struct vml_sum *sum = vml_sum_new();
-	struct vml_snapshot *delta;
 	size_t i;
 	int err = sum ? 0 : -ENOMEM;
 
-	for (i = c->first; i < c->first + c->n && !err; i++) {
-		if (i < r->n && !chosen(c, &r->interval[i]))
-			continue;
-		err = load(r, i, &delta);
-		if (err)
-			break;
-		err = vml_sum_add(sum, delta);
-		vml_snapshot_free(delta);
-	}
+	for (i = c->first; i < c->first + c->n && !err; i++)
+		if (chosen(c, &r->interval[i]))
+			err = loader_add(&r->loader, (int64_t)r->interval[i].id, sum);
 	if (!err)
 		return vml_sum_end(sum, ret);
 	vml_sum_free(sum);

@@ -83,16 +83,10 @@ static int delete_rows(struct vml_store *w, int64_t first, int64_t last)
 static int add_members(struct vml_store *w, const struct member *m, int n, struct vml_snapshot **ret)
 {
 	struct vml_sum *sum = vml_sum_new();
-	struct vml_snapshot *delta;
 	int i, err = sum ? 0 : -ENOMEM;
 
-	for (i = 0; i < n && !err; i++) {
-		err = loader_delta(&w->loader, m[i].id, &delta);
-		if (err)
-			break;
-		err = vml_sum_add(sum, delta);
-		vml_snapshot_free(delta);
-	}
+	for (i = 0; i < n && !err; i++)
+		err = loader_add(&w->loader, m[i].id, sum);
 	if (!err)
 		return vml_sum_end(sum, ret);
 	vml_sum_free(sum);
