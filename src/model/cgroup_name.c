@@ -146,6 +146,7 @@ static void copy(char dst[VML_CGROUP_TEXT], const struct part *p)
 static bool pod_of(const struct part *p, char uid[40])
 {
 	struct part rest = *p;
+	char text[40];
 
 	if (ends(&rest, ".slice")) {
 		rest.len -= strlen(".slice");
@@ -171,8 +172,9 @@ static bool pod_of(const struct part *p, char uid[40])
 
 		if (!isxdigit((unsigned char)c) && c != '-')
 			return false;
-		uid[i] = c;
+		text[i] = c;
 	}
+	memcpy(uid, text, rest.len); /* nothing before all of it is one */
 	uid[rest.len] = '\0';
 	return true;
 }

@@ -5,6 +5,7 @@
 #define ID "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592"
 #define POD "6e9dcbcf-1a2b-4c3d-9e8f-0123456789ab"
 #define POD_ "6e9dcbcf_1a2b_4c3d_9e8f_0123456789ab"
+#define NO_POD "00000000-1a2b-4c3d-9e8f-0123456789ax"
 #define STATIC "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 
 static const struct {
@@ -44,6 +45,8 @@ static const struct {
 	  "container", "", POD, ID, "containerd",
 	  "/kubepods.slice/kubepods-pod" POD_ ".slice/cri-containerd-" ID ".scope" },
 	{ "/kubepods/burstable/pod" POD "/" ID, "cri:5d41402abc4b", "container", "", POD, ID, "cri", NULL },
+	{ "/kubepods/pod" POD "/pod" NO_POD, "pod:" POD, "pod", "", POD, "", "", "/kubepods/pod" POD },
+	{ "/pod" NO_POD, "/pod" NO_POD, "path", "", "", "", "", NULL },
 	{ "/kubepods/pod" STATIC "/" ID, "cri:5d41402abc4b", "container", "", STATIC, ID, "cri", NULL },
 	{ "/system.slice/containerd.service/kubepods-besteffort-pod" POD_ ".slice:cri-containerd:" ID,
 	  "containerd:5d41402abc4b", "container", "", POD, ID, "containerd", NULL },
