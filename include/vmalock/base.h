@@ -94,7 +94,7 @@ char *vml_fmt_clock(char *buf, size_t n, uint64_t real_ns, bool utc);
 /* ---- parsing of options (src/base/parse.c); whole string or -EINVAL, -ERANGE */
 
 int vml_parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret_v);
-int vml_parse_u64(const char *s, uint64_t *ret_v);
+int vml_parse_u64(const char *s, uint64_t *ret_v); /* at most 2^64 - 2 */
 /* Seconds with a fraction, "0.5", to nanoseconds; at least 1 ms, at most a day. */
 int vml_parse_seconds(const char *s, uint64_t *ret_ns);
 /* A number with its unit, "500us", "1ms", "2.5s", "100ns", to nanoseconds; 1 ns to a day. */

@@ -19,7 +19,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Reads digits at *@s, moves it behind them; false when there are none. Over 2^64: something over 2^60. */
+/* Reads digits at *@s, moves it behind them; false when there are none.  What does not fit is UINT64_MAX. */
 static bool take_digits(const char **s, uint64_t *ret_v)
 {
 	uint64_t v = 0;
@@ -28,7 +28,7 @@ static bool take_digits(const char **s, uint64_t *ret_v)
 		return false;
 	for (; is_digit(**s); (*s)++) {
 		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(**s - '0'), &v))
-			v = UINT64_MAX / 10 + 1; /* the next digit overflows again */
+			v = UINT64_MAX; /* and with the next digit again */
 	}
 	*ret_v = v;
 	return true;
@@ -52,6 +52,8 @@ int vml_parse_u64(const char *s, uint64_t *ret_v)
 
 	if (!take_digits(&s, &v) || *s)
 		return -EINVAL;
+	if (v == UINT64_MAX)
+		return -ERANGE;
 	*ret_v = v;
 	return 0;
 }

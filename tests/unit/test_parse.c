@@ -28,6 +28,25 @@ static void u32(void **state)
 	assert_int_equal(v, UINT32_MAX);
 }
 
+static void u64(void **state)
+{
+	static const char *const over[] = { "18446744073709551615", "18446744073709551616", "18446744073709551620",
+					    "184467440737095516150", "99999999999999999999999999999999999999" };
+	uint64_t v = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < VML_ARRAY_SIZE(over); i++)
+		assert_int_equal(vml_parse_u64(over[i], &v), -ERANGE);
+	assert_int_equal(vml_parse_u64("-1", &v), -EINVAL);
+	assert_int_equal(vml_parse_u64("1x", &v), -EINVAL);
+	assert_int_equal(v, 7);
+	assert_int_equal(vml_parse_u64("0", &v), 0);
+	assert_int_equal(v, 0);
+	assert_int_equal(vml_parse_u64("18446744073709551614", &v), 0);
+	assert_true(v == UINT64_MAX - 1);
+}
+
 static void durations(void **state)
 {
 	static const struct {
@@ -197,7 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(u32),	   cmocka_unit_test(seconds), cmocka_unit_test(durations),
 		cmocka_unit_test(pids),	   cmocka_unit_test(clocks),  cmocka_unit_test(bytes),
-		cmocka_unit_test(percent),
+		cmocka_unit_test(percent), cmocka_unit_test(u64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
