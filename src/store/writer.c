@@ -173,7 +173,7 @@ static int read_end(struct vml_store *w)
 
 		w->next = sqlite3_column_int64(st, 0) + 1;
 		w->last = (struct stamp){ .real_ns = db_u64(st, 1), .boot_ns = db_u64(st, 2), .known = true };
-		w->last.slept_ns = vml_now_boot() - vml_now_mono();
+		w->last.slept_ns = stamp_slept();
 		w->running_ns = db_u64(st, 3);
 		snprintf(w->last.boot_id, sizeof(w->last.boot_id), "%s", boot ? boot : "");
 		w->stats.newest_real_ns = w->last.real_ns;
