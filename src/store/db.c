@@ -200,21 +200,10 @@ uint32_t db_u32(sqlite3_stmt *st, int at, uint32_t max, int *err)
 	return 0;
 }
 
-/* Text that was cleaned has backslashes of its own: without them, cleaning changes nothing. */
-static bool is_clean(const char *text, size_t len, char *with, char *cleaned, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		with[i] = text[i] == '\\' ? '/' : text[i];
-	with[len] = '\0';
-	return vml_text_clean(cleaned, n, with, len) == len && !memcmp(cleaned, with, len);
-}
-
 const char *db_text(sqlite3_stmt *st, int at, struct vml_arena *a)
 {
 	const char *text = (const char *)sqlite3_column_text(st, at);
-	char with[DB_TEXT_MAX + 1], cleaned[4 * DB_TEXT_MAX + 1];
+	char cut[DB_TEXT_MAX + 1], cleaned[4 * DB_TEXT_MAX + 1];
 	size_t len;
 
 	if (!text)
@@ -222,13 +211,11 @@ const char *db_text(sqlite3_stmt *st, int at, struct vml_arena *a)
 	len = strnlen(text, (size_t)sqlite3_column_bytes(st, at));
 	if (len > DB_TEXT_MAX)
 		len = DB_TEXT_MAX;
-	if (is_clean(text, len, with, cleaned, sizeof(cleaned))) {
-		char *copy = vml_arena_copy(a, text, len + 1);
-
-		if (copy)
-			copy[len] = '\0';
-		return copy;
-	}
+	memcpy(cut, text, len);
+	cut[len] = '\0';
+	/* what was cleaned has backslashes of its own, which stay */
+	if (vml_text_is_clean(cut))
+		return vml_arena_copy(a, cut, len + 1);
 	vml_text_clean(cleaned, sizeof(cleaned), text, len);
 	return vml_arena_strdup(a, cleaned);
 }
