@@ -213,19 +213,11 @@ static int times_of(const struct tm *wall, time_t ret[2])
 
 static int twice(const char *s, const time_t t[2], char *error)
 {
-	char text[2][40];
-	struct tm tm;
-	int i;
+	char first[40], second[40];
 
-	for (i = 0; i < 2; i++) {
-		localtime_r(&t[i], &tm);
-		strftime(text[i], sizeof(text[i]), "%Y-%m-%dT%H:%M:%S%z", &tm);
-		/* "+0100" to "+01:00" */
-		memmove(text[i] + 23, text[i] + 22, 3);
-		text[i][22] = ':';
-	}
-	snprintf(error, VML_WHEN_ERROR, "%.20s was twice, as the clocks were set back: say %s or %s", s, text[0],
-		 text[1]);
+	vml_fmt_clock(first, sizeof(first), (uint64_t)t[0] * SECOND, false);
+	vml_fmt_clock(second, sizeof(second), (uint64_t)t[1] * SECOND, false);
+	snprintf(error, VML_WHEN_ERROR, "%.20s was twice, as the clocks were set back: say %s or %s", s, first, second);
 	return -EINVAL;
 }
 
