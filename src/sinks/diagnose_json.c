@@ -45,11 +45,8 @@ static json_t *strings(const struct vml_lines *l)
 	json_t *all = json_array();
 	size_t i;
 
-	for (i = 0; all && i < l->n; i++)
-		if (json_array_append_new(all, json_string(l->line[i]))) {
-			json_decref(all);
-			return NULL;
-		}
+	for (i = 0; i < l->n; i++)
+		vml_json_append(&all, json_string(l->line[i]));
 	return all;
 }
 
@@ -59,26 +56,23 @@ static json_t *blockers(const void *of)
 	json_t *all = json_array();
 	size_t i;
 
-	for (i = 0; all && i < f->nrows; i++)
-		if (json_array_append_new(all, vml_object_row(blocker_keys, f->row[i]))) {
-			json_decref(all);
-			return NULL;
-		}
+	for (i = 0; i < f->nrows; i++)
+		vml_json_append(&all, vml_object_row(blocker_keys, f->row[i]));
 	return all;
 }
 
 static json_t *stack(const void *of)
 {
 	const struct vml_stack *s = ((const struct vml_finding *)of)->stack;
-	json_t *all = s ? json_array() : json_null();
+	json_t *all;
 	char text[512];
 	uint32_t i;
 
-	for (i = 0; s && all && i < s->nframes; i++)
-		if (json_array_append_new(all, json_string(vml_frame_text(&s->frame[i], text, sizeof(text))))) {
-			json_decref(all);
-			return NULL;
-		}
+	if (!s)
+		return json_null();
+	all = json_array();
+	for (i = 0; i < s->nframes; i++)
+		vml_json_append(&all, json_string(vml_frame_text(&s->frame[i], text, sizeof(text))));
 	return all;
 }
 

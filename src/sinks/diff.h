@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #ifndef VMALOCK_SINKS_DIFF_H
 #define VMALOCK_SINKS_DIFF_H
-/* The words of a comparison, for text and pages (diff.c).  Those that take a buffer return it. */
+/* The words of a comparison, for text, pages and JSON (diff.c).  Those that take a buffer return it. */
 #include <stdbool.h>
 #include <stdio.h>
 

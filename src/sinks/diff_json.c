@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The comparison of two samples as one JSON object. */
-#include <math.h>
-
 #include "vmalock/base.h"
 #include "vmalock/caps.h"
 #include "vmalock/compare.h"
 #include "vmalock/sink.h"
+#include "diff.h"
 #include "object.h"
 #include "parts.h"
 
@@ -102,19 +101,14 @@ struct measure {
 	const struct vml_measured *m;
 };
 
-static bool has_interval(const struct vml_measured *m)
-{
-	return isfinite(m->change.by) && m->change.low < m->change.high;
-}
-
 GET(measure_key, struct measure, json_string(vml_measure_info(x->id)->key))
 GET(measure_a, struct measure, vml_json_real(x->m->a))
 GET(measure_b, struct measure, vml_json_real(x->m->b))
 GET(measure_a_second, struct measure, vml_json_real(x->m->a_second))
 GET(measure_b_second, struct measure, vml_json_real(x->m->b_second))
 GET(measure_change, struct measure, vml_json_real(x->m->change.by))
-GET(measure_low, struct measure, has_interval(x->m) ? vml_json_real(x->m->change.low) : json_null())
-GET(measure_high, struct measure, has_interval(x->m) ? vml_json_real(x->m->change.high) : json_null())
+GET(measure_low, struct measure, diff_has_interval(&x->m->change) ? vml_json_real(x->m->change.low) : json_null())
+GET(measure_high, struct measure, diff_has_interval(&x->m->change) ? vml_json_real(x->m->change.high) : json_null())
 GET(measure_p, struct measure, vml_json_real(x->m->change.p))
 GET(measure_rank_p, struct measure, vml_json_real(x->m->rank_p))
 GET(measure_verdict, struct measure, json_string(vml_verdict_name(x->m->verdict)))
@@ -181,11 +175,8 @@ static json_t *why_not(const void *of)
 	json_t *all = json_array();
 	size_t i;
 
-	for (i = 0; all && i < c->nwhy; i++)
-		if (json_array_append_new(all, json_string(c->why_not[i]))) {
-			json_decref(all);
-			return NULL;
-		}
+	for (i = 0; i < c->nwhy; i++)
+		vml_json_append(&all, json_string(c->why_not[i]));
 	return all;
 }
 

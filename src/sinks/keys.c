@@ -29,11 +29,6 @@ static json_t *address(uint64_t v)
 	return json_string(buf);
 }
 
-static json_t *text(const char *s)
-{
-	return *s ? json_string(s) : json_null();
-}
-
 /* ---- rows */
 
 static json_t *row_pid(const struct vml_row *r)
@@ -74,7 +69,7 @@ static json_t *row_comm(const struct vml_row *r)
 
 static json_t *row_cgroup(const struct vml_row *r)
 {
-	return text(r->cgroup);
+	return vml_json_text(r->cgroup);
 }
 
 static json_t *row_threads(const struct vml_row *r)
@@ -94,7 +89,7 @@ static json_t *row_end(const struct vml_row *r)
 
 static json_t *row_perms(const struct vml_row *r)
 {
-	return text(r->area.perms);
+	return vml_json_text(r->area.perms);
 }
 
 static json_t *row_kind(const struct vml_row *r)
@@ -104,7 +99,7 @@ static json_t *row_kind(const struct vml_row *r)
 
 static json_t *row_name(const struct vml_row *r)
 {
-	return text(r->area.name);
+	return vml_json_text(r->area.name);
 }
 
 static json_t *row_dev(const struct vml_row *r)
@@ -154,7 +149,7 @@ static json_t *row_target_exec(const struct vml_row *r)
 
 static json_t *row_target_comm(const struct vml_row *r)
 {
-	return text(r->target);
+	return vml_json_text(r->target);
 }
 
 static json_t *row_longest(const struct vml_row *r)
@@ -261,17 +256,17 @@ const struct vml_snapshot_key vml_top_keys[] = {
 
 static json_t *host_name(const struct vml_snapshot *d)
 {
-	return text(d->host.name);
+	return vml_json_text(d->host.name);
 }
 
 static json_t *host_boot_id(const struct vml_snapshot *d)
 {
-	return text(d->host.boot_id);
+	return vml_json_text(d->host.boot_id);
 }
 
 static json_t *host_machine(const struct vml_snapshot *d)
 {
-	return text(d->host.machine);
+	return vml_json_text(d->host.machine);
 }
 
 static json_t *host_cpus(const struct vml_snapshot *d)

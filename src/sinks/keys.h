@@ -65,6 +65,8 @@ extern const char *const vml_scope_keys[VML_NSCOPES];
 /* "process", "thread", "vma", "blocker" */
 extern const char *const vml_scope_names[VML_NSCOPES];
 
+/* JSON null for "". (object.c) */
+json_t *vml_json_text(const char *s);
 /* Appends @value, which is taken; a failure, also one before, leaves *list NULL. (object.c) */
 void vml_json_append(json_t **list, json_t *value);
 /* An integer; from 2^63 on, which most readers cannot hold, a real: next to it, and still without a fraction. */

@@ -64,11 +64,8 @@ json_t *vml_objects(const struct vml_object_key *keys, const void *first, size_t
 	json_t *all = json_array();
 	const char *at = first;
 
-	for (; all && n; n--, at += size)
-		if (json_array_append_new(all, vml_object(keys, at))) {
-			json_decref(all);
-			return NULL;
-		}
+	for (; n; n--, at += size)
+		vml_json_append(&all, vml_object(keys, at));
 	return all;
 }
 

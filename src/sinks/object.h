@@ -53,8 +53,6 @@ json_t *vml_objects(const struct vml_object_key *keys, const void *first, size_t
 json_t *vml_object_row(const char *const *keys, const struct vml_row *row);
 /* JSON null for what is no number: not known, or nothing to divide by. */
 json_t *vml_json_real(double v);
-/* JSON null for "". */
-json_t *vml_json_text(const char *s);
 
 /* The key of a row with this name; NULL: it is a metric, @ret_metric. */
 const struct vml_row_key *vml_row_key_find(const char *key, unsigned int *ret_metric);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The JSON Schemas of what json.c, diff_json.c and diagnose_json.c write, from the same tables. */
 #include <errno.h>
+#include <linux/types.h>
 
+#include "vmalock/hist.h"
 #include "vmalock/sink.h"
 #include "object.h"
 
@@ -260,7 +262,7 @@ static json_t *histograms_schema(void)
 	    "What was measured: waits for and holds of a lock; serve_*: from the fault to the end of its handler, by "
 	    "outcome; userfaultfd and page_io: the part of it spent there.",
 	    true);
-	add(&o, "schema", json_pack("{s:i}", "const", 2),
+	add(&o, "schema", json_pack("{s:i}", "const", VML_HIST_SCHEMA),
 	    "Prometheus native histogram: bounds are 2^(index/4) seconds.", true);
 	add(&o, "zero_count", type_schema(VML_JSON_INTEGER), "Up to 2^-24 s (59.6 ns).", true);
 	add(&o, "buckets",
