@@ -4,13 +4,6 @@
 #include "export/metric.h"
 #include "vmalock/export.h"
 
-static const char *const type_names[] = {
-	[COUNTER] = "counter",
-	[GAUGE] = "gauge",
-	[HISTOGRAM] = "histogram",
-	[SUMMARY] = "summary",
-};
-
 static const char intro[] =
 	"# Metrics\n"
 	"\n"
@@ -68,7 +61,7 @@ static const char rest[] =
 
 static void put_metric(FILE *out, const struct metric *m)
 {
-	fprintf(out, "| `%s` | %s | %s | ", m->name, type_names[m->type], m->unit);
+	fprintf(out, "| `%s` | %s | %s | ", m->name, metric_type_names[m->type], m->unit);
 	for (int i = 0; i < METRIC_LABELS && m->label[i]; i++)
 		fprintf(out, "%s%s", i ? ", " : "", m->label[i]);
 	fprintf(out, "%s | %s |\n", m->rows ? " *" : "", m->help);

@@ -16,6 +16,13 @@
 #define OF_LIST(v) .list = 1 + VML_DAEMON_##v
 #define ROWS .rows = true
 
+const char *const metric_type_names[METRIC_TYPES] = {
+	[COUNTER] = "counter",
+	[GAUGE] = "gauge",
+	[HISTOGRAM] = "histogram",
+	[SUMMARY] = "summary",
+};
+
 /* clang-format off */
 const struct metric metrics[NMETRICS] = {
 	M(FAULTS, "vmalock_faults_total", COUNTER, "1", LABELS("cgroup", "mode", "path"),

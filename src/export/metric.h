@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum metric_type { COUNTER, GAUGE, HISTOGRAM, SUMMARY };
+enum metric_type { COUNTER, GAUGE, HISTOGRAM, SUMMARY, METRIC_TYPES };
+extern const char *const metric_type_names[METRIC_TYPES]; /* "counter" */
 
 enum metric_id {
 	FAULTS,

@@ -9,13 +9,6 @@
 #include "export/gather.h"
 #include "export/state.h"
 
-static const char *const type_names[] = {
-	[COUNTER] = "counter",
-	[GAUGE] = "gauge",
-	[HISTOGRAM] = "histogram",
-	[SUMMARY] = "summary",
-};
-
 /* The shortest text that reads as the same number. */
 static void put_number(FILE *out, double v)
 {
@@ -117,7 +110,7 @@ static void put_family(FILE *out, const struct metric *m, const struct family *f
 {
 	fprintf(out, "# HELP %s ", m->name);
 	put_escaped(out, m->help, false);
-	fprintf(out, "\n# TYPE %s %s\n", m->name, type_names[m->type]);
+	fprintf(out, "\n# TYPE %s %s\n", m->name, metric_type_names[m->type]);
 	for (size_t i = 0; i < f->n; i++)
 		put_sample(out, m, &f->sample[i]);
 }
