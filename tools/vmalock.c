@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 {
 	unsigned int i;
 
-	setlocale(LC_ALL, "");
+	setlocale(LC_CTYPE, ""); /* not LC_NUMERIC: numbers have a point, for who reads them next */
 	argp_err_exit_status = EXIT_USAGE;
 	privileges_raise();
 	if (argc < 2)
