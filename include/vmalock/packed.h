@@ -16,8 +16,6 @@ struct vml_packed;
 int vml_pack(const struct vml_snapshot *s, struct vml_packed **ret);
 /* NULL is fine. */
 void vml_packed_free(struct vml_packed *p);
-/* All but the rows, of which there are none in it; lives as long as @p. */
-struct vml_snapshot *vml_packed_rest(const struct vml_packed *p);
 
 /* All of it; what it points to lives as long as @p, too. -ENOMEM */
 int vml_unpack(const struct vml_packed *p, struct vml_snapshot **ret);

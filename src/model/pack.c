@@ -264,11 +264,6 @@ void vml_packed_free(struct vml_packed *p)
 	free(p);
 }
 
-struct vml_snapshot *vml_packed_rest(const struct vml_packed *p)
-{
-	return p->rest;
-}
-
 /* ---- unpacking */
 
 struct vml_unpack {
