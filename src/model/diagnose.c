@@ -184,8 +184,7 @@ static enum vml_level weigh(struct judge *j, const struct facts *f, struct vml_f
 
 		if (isnan(v)) {
 			if (c->role == SUPPORT) {
-				snprintf(text, sizeof(text), "%s", condition_text(c, (char[TEXT_MAX]){ 0 }, TEXT_MAX));
-				add_line(j, &finding->unknown, text);
+				add_line(j, &finding->unknown, condition_text(c, text, sizeof(text)));
 				level = VML_MEDIUM;
 			}
 			continue;
@@ -490,7 +489,6 @@ int vml_diagnose(struct vml_snapshot *delta, struct vml_diagnosis *ret)
 	j.taken = vml_arena_alloc(delta->arena, (blockers ? blockers : 1) * sizeof(*j.taken));
 	if (!ret->unjudged || !j.taken)
 		return -ENOMEM;
-	memset(j.taken, 0, blockers * sizeof(*j.taken));
 	look_for_losses(&j);
 	for (j.rule = diagnose_rules; j.rule->name && !j.error; j.rule++)
 		try_everywhere(&j);
