@@ -102,7 +102,6 @@ static const int allowed[] = {
 	SCMP_SYS(renameat2),
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fchown),
-	SCMP_SYS(geteuid),
 	SCMP_SYS(dup),
 	SCMP_SYS(pipe2),
 	SCMP_SYS(prlimit64),
