@@ -36,7 +36,7 @@ enum vml_time {
 };
 #define VML_NPROCTIMES (VML_NTIMES - VML_NLOCKSTATS)
 
-/* Why a user fault fell back (design words; Source: mm/mmap_lock.c, mm/memory.c). */
+/* Why a user fault fell back (Source: mm/mmap_lock.c, mm/memory.c). */
 enum vml_reason {
 	VML_NO_VMA, /* no mapping at the address */
 	VML_STACK_GROWTH, /* below a stack that will grow */

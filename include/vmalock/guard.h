@@ -93,7 +93,7 @@ struct vml_guard {
 	/* overhead in the last minute: CPU time of programs and process, of that of all CPUs; for the metric */
 	double ratio;
 	bool ratio_known;
-	char why[160]; /* one line, of the last change: "the hooks on every fault go to duty 1/4: ..." */
+	char why[160]; /* one line, of the last change: "the hooks on every fault go from duty 1 to 1/4: ..." */
 	uint64_t changes; /* of the step, so far */
 	bool beyond; /* even without the hooks on every fault it is over the budget */
 	/* private */

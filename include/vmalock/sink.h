@@ -108,7 +108,7 @@ bool vml_blame_known(const struct vml_snapshot *delta);
  */
 int vml_table_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view);
 
-/* One JSON object and a newline (src/sinks/json.c, jansson); keys: design, section 9. */
+/* One JSON object and a newline (src/sinks/json.c, jansson); its keys: vmalock schema. */
 int vml_json_write(FILE *out, struct vml_snapshot *delta, const struct vml_view *view);
 
 /* The JSON Schema (draft 2020-12) of that object, made from the same tables (src/sinks/schema.c). -ENOMEM, -EIO */

@@ -19,7 +19,8 @@
  *	rows.c     tables to rows, and what changed in them
  *	fill.c     the rest of a snapshot            symbols*.c stacks as text (symbols.h)
  *	duty.c     hooks on every fault come and go  unseen.c   faults without them
- *	cost.c     what the programs cost
+ *	cost.c     what the programs cost          pids.c     whether a PID is the host's, too
+ *	ring.c     reading a ring buffer of BPF
  */
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>

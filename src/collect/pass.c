@@ -5,7 +5,7 @@
  * Order: rows of processes, of blockers, of VMAs, threads, ledgers,
  * records of threads that ended.  What moves must be looked for where it goes to before it is looked
  * for where it comes from, or it is seen twice; missed once, it is there in the
- * next pass (collect.h):
+ * next pass:
  *	threads after processes	an exiting thread adds its numbers to its process
  *	threads after VMAs	a thread adds what is pending to the row of its VMA
  *	VMAs after processes	a process that is seen as exited had given all to its

@@ -169,6 +169,7 @@ void table_walk(const struct table *t, void (*each)(struct item *e, void *arg), 
  */
 struct item **table_sorted(const struct table *t, bool (*which)(struct item *e, void *arg), void *arg, size_t *ret_n);
 struct item **table_changes(const struct table *t, size_t *ret_n);
+
 /* ---- what it was (struct item, before) */
 
 /* Has no counts. */

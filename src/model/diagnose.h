@@ -121,11 +121,11 @@ struct facts {
 };
 
 double measure_value(const struct facts *f, enum measure m);
-/* "61 % of the hold time was spent waiting for a CPU"; @limit: and what it is compared with. Returns @buf. */
-char *measure_text(enum measure m, double value, const struct condition *limit, char *buf, size_t n);
+/* "61 % of the hold time the holder waited for a CPU (from 50 %)": and the limit of @c. Returns @buf. */
+char *measure_text(enum measure m, double value, const struct condition *c, char *buf, size_t n);
 /* What a source must have for it: "delay accounting (...)". */
 const char *measure_needs(enum measure m);
-/* "part of the hold waiting for a CPU >= 50 %" */
+/* "part of the holds waiting for a CPU from 50 %" */
 char *condition_text(const struct condition *c, char *buf, size_t n);
 
 /* True when @r (a blocker of @process) can be a culprit of @rule. */

@@ -6,7 +6,7 @@
  * calling thread, so before any other is started.
  *
  *	load the programs, bind the sockets
- *	privileges_become("vmalock", false, error);	root only
+ *	privileges_become("vmalock", error);	root only
  *	open the history
  *	privileges_drop(...);
  *	filter_install(...);

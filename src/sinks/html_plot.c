@@ -79,7 +79,7 @@ static uint64_t step_of(const struct html_plot *p)
 	return nice[i] > least ? nice[i] : nice[i] * (uint64_t)ceil(least / nice[i]);
 }
 
-/* Places are in tenths of a percent: whole numbers, whatever the locale. */
+/* Places are in hundredths of a percent: whole numbers, whatever the locale. */
 static void put_place(FILE *out, const char *property, int x)
 {
 	fprintf(out, "%s:%d.%02d%%", property, x * 100 / PLOT_X, x * 100 % PLOT_X / (PLOT_X / 100));

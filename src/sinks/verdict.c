@@ -9,7 +9,7 @@
 #include "vmalock/sink.h"
 #include "parts.h"
 
-/* The limits of the alerts (product, section 3). */
+/* The limits of the alerts (deploy/prometheus/alerts.yml). */
 #define FALLING_BACK_RATIO 0.2
 #define FALLING_BACK_RATE 1000.0
 #define WAITING_RATIO 0.5

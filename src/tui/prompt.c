@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What is typed in a line: search, filter, user, interval; and the list of columns to sort by. */
+/* What is typed in a line: search, filter, user, interval, time; and the list of columns to sort by. */
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>

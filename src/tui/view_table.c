@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Processes, threads and VMAs: one row each. */
+/* The list of what is ranked, processes, threads, VMAs, holders or cgroups: one row each. */
 #include "vmalock/base.h"
 #include "vmalock/sink.h"
 #include "screen.h"
