@@ -453,6 +453,15 @@ no_swap_at()
 	[[ $output == 'faults: pid '*', 2 threads: 40 faults (40 minor, 0 major), 4 madvise, '* ]]
 }
 
+@test "numbers have a point in every locale" {
+	localedef -i de_DE -f UTF-8 "$BATS_TEST_TMPDIR/de_DE.UTF-8" || skip "no sources of locales here"
+	local german=(env LOCPATH="$BATS_TEST_TMPDIR" LC_ALL=de_DE.UTF-8)
+	[ "$("${german[@]}" printf %.1f 2,5)" = 2,5 ]
+	"${german[@]}" "$vmalock" load faults -r 1 -j | jq -e '.seconds > 0'
+	run -0 --separate-stderr "${german[@]}" "$vmalock" load faults -r 1
+	[[ $output =~ \ touched\ in\ [0-9]+\.[0-9]{3}\ s$ ]]
+}
+
 @test "load --handshake: ready, done, report, each after a line" {
 	run -0 --separate-stderr "$vmalock" load faults -t 2 -r 2 --pages 10 -j --handshake <<<$'go\nend'
 	[ "${lines[0]}" = ready ]
