@@ -25,7 +25,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 #define VML_WEB_ERROR_MAX 512
 
@@ -53,8 +52,6 @@ struct vml_web_request;
 const char *vml_web_accept(const struct vml_web_request *rq);
 /* A value of the query, decoded ("" for "?key" and "?key="); NULL when it is not there.  The first of several. */
 const char *vml_web_query(const struct vml_web_request *rq, const char *key);
-/* Who asks over a local socket; false on TCP. */
-bool vml_web_peer(const struct vml_web_request *rq, uid_t *ret_uid, pid_t *ret_pid);
 /* Tells clients apart, as VML_WEB_PER_ADDRESS does: a hash, the same whatever the port; never 0. */
 uint64_t vml_web_client(const struct vml_web_request *rq);
 

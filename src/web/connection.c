@@ -195,8 +195,6 @@ void web_connection_add(struct vml_web *web, int fd, bool local, gid_t group)
 		close(fd);
 		return;
 	}
-	c->uid = peer.uid;
-	c->pid = peer.pid;
 	address.connection = c;
 	/* it closes what it does not take */
 	if (MHD_add_connection(c->tls ? web->tls : web->plain, fd, &address.sa, sizeof(address)) != MHD_YES) {

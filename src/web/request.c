@@ -23,15 +23,6 @@ const char *vml_web_query(const struct vml_web_request *rq, const char *key)
 	return value ? value : "";
 }
 
-bool vml_web_peer(const struct vml_web_request *rq, uid_t *ret_uid, pid_t *ret_pid)
-{
-	if (!rq->connection->local)
-		return false;
-	*ret_uid = rq->connection->uid;
-	*ret_pid = rq->connection->pid;
-	return true;
-}
-
 uint64_t vml_web_client(const struct vml_web_request *rq)
 {
 	const struct web_address *a = rq->connection->address;

@@ -102,8 +102,6 @@ struct web_connection {
 	bool local, tls;
 	atomic_bool shaken; /* the TLS handshake is done */
 	bool certified; /* the client's certificate was checked, by .config */
-	uid_t uid;
-	pid_t pid;
 	/* under web->lock */
 	enum web_state state;
 	uint64_t since_ns; /* in this state, CLOCK_MONOTONIC */

@@ -147,7 +147,6 @@ load lib
 	same "$(get_code /api)" 403
 	same "$(counter rejected authentication)" 1
 	same "$(stat -c %a "$local")" 600
-	[[ $(get_local /echo) == *"uid=$(id -u) pid="* ]]
 	kill -KILL "$server"
 	wait "$server" || :
 	[ -S "$local" ]
@@ -174,7 +173,6 @@ load lib
 	same "$(get_local /local)" local
 	for who in member first; do
 		same "$($who curl -sS --unix-socket "$local" http://x/local)" local
-		[[ $($who curl -sS --unix-socket "$local" http://x/echo) == *'uid=65534 pid='* ]]
 	done
 	# 7: the kernel refuses the connection
 	run -7 outsider curl -sS --unix-socket "$local" http://x/local

@@ -33,13 +33,9 @@ static int hello(void *context, const struct vml_web_request *rq, struct vml_web
 static int echo(void *context, const struct vml_web_request *rq, struct vml_web_answer *answer)
 {
 	const char *q = vml_web_query(rq, "q");
-	uid_t uid;
-	pid_t pid;
 
 	(void)context;
 	fprintf(answer->body, "accept=%s\nq=%s\n", vml_web_accept(rq), q ? q : "(none)");
-	if (vml_web_peer(rq, &uid, &pid))
-		fprintf(answer->body, "uid=%d pid=%d\n", (int)uid, (int)pid);
 	return 0;
 }
 
