@@ -209,17 +209,14 @@ const struct vml_reader_interval *vml_reader_intervals(const struct vml_reader *
  */
 int vml_reader_delta(struct vml_reader *r, size_t i, struct vml_snapshot **ret);
 
-/* The intervals @first .. @first + @n - 1 as one (vml_sum, snapshot.h); n > 0. */
+/*
+ * The intervals @first .. @first + @n - 1 as one (vml_sum, snapshot.h); n > 0.  interval_ns is the time
+ * observed, gaps left out.
+ */
 int vml_reader_range(struct vml_reader *r, size_t first, size_t n, struct vml_snapshot **ret);
 
 /* @i lies in [@since_ns, @until_ns] of UTC by more than half: no interval lies in both of two windows that adjoin. */
 bool vml_interval_in(const struct vml_reader_interval *i, uint64_t since_ns, uint64_t until_ns);
-
-/*
- * Everything in a window as one delta: all intervals that are vml_interval_in().  interval_ns is the time
- * observed, gaps left out.  -ENODATA: none.
- */
-int vml_reader_window(struct vml_reader *r, uint64_t since_ns, uint64_t until_ns, struct vml_snapshot **ret);
 
 /*
  * The interval in which most time was waited for mmap_lock per second of it, by all processes; of several the

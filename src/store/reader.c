@@ -293,13 +293,6 @@ int vml_reader_delta(struct vml_reader *r, size_t i, struct vml_snapshot **ret)
 	return say(r, i < r->n ? loader_delta(&r->loader, (int64_t)r->interval[i].id, ret) : -ERANGE);
 }
 
-/* The intervals first .. first + n - 1, or those of them that lie in the window. */
-struct choice {
-	size_t first, n;
-	bool window;
-	uint64_t since_ns, until_ns;
-};
-
 bool vml_interval_in(const struct vml_reader_interval *i, uint64_t since_ns, uint64_t until_ns)
 {
 	uint64_t before = i->interval_ns / 2, middle = i->real_ns > before ? i->real_ns - before : 0;
@@ -307,45 +300,21 @@ bool vml_interval_in(const struct vml_reader_interval *i, uint64_t since_ns, uin
 	return middle > since_ns && middle <= until_ns;
 }
 
-static bool chosen(const struct choice *c, const struct vml_reader_interval *i)
-{
-	return !c->window || vml_interval_in(i, c->since_ns, c->until_ns);
-}
-
-static int sum(struct vml_reader *r, const struct choice *c, struct vml_snapshot **ret)
-{
-	struct vml_sum *sum = vml_sum_new();
-	size_t i;
-	int err = sum ? 0 : -ENOMEM;
-
-	for (i = c->first; i < c->first + c->n && !err; i++)
-		if (chosen(c, &r->interval[i]))
-			err = loader_add(&r->loader, (int64_t)r->interval[i].id, sum);
-	if (!err)
-		return vml_sum_end(sum, ret);
-	vml_sum_free(sum);
-	return err;
-}
-
 int vml_reader_range(struct vml_reader *r, size_t first, size_t n, struct vml_snapshot **ret)
 {
-	const struct choice c = { .first = first, .n = n };
+	struct vml_sum *sum;
+	size_t i;
+	int err;
 
 	if (!n || first >= r->n || n > r->n - first)
 		return say(r, -ERANGE);
-	return say(r, sum(r, &c, ret));
-}
-
-int vml_reader_window(struct vml_reader *r, uint64_t since_ns, uint64_t until_ns, struct vml_snapshot **ret)
-{
-	struct choice c = { .window = true, .since_ns = since_ns, .until_ns = until_ns };
-	int err = vml_reader_hold(r);
-
-	if (err)
-		return err;
-	c.n = r->n;
-	err = sum(r, &c, ret);
-	vml_reader_release(r);
+	sum = vml_sum_new();
+	err = sum ? 0 : -ENOMEM;
+	for (i = first; i < first + n && !err; i++)
+		err = loader_add(&r->loader, (int64_t)r->interval[i].id, sum);
+	if (!err)
+		return say(r, vml_sum_end(sum, ret));
+	vml_sum_free(sum);
 	return say(r, err);
 }
 

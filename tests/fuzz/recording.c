@@ -306,7 +306,7 @@ static int read_all(void)
 		vml_snapshot_free(d);
 		deltas++;
 	}
-	if (!vml_reader_window(r, 0, UINT64_MAX, &d)) {
+	if (!vml_reader_range(r, 0, n, &d)) {
 		check_delta(d);
 		vml_snapshot_free(d);
 	}

@@ -56,11 +56,11 @@ static void append_world(struct vml_store *w, struct world *world, uint64_t ns)
 	vml_snapshot_free(d);
 }
 
-static struct vml_snapshot *window(struct vml_reader *r, uint64_t since, uint64_t until)
+static struct vml_snapshot *sum_of_all(struct vml_reader *r)
 {
 	struct vml_snapshot *ret = NULL;
 
-	if (vml_reader_window(r, since, until, &ret))
+	if (unit_all(r, &ret))
 		fail_msg("%s", vml_reader_error(r));
 	return ret;
 }

@@ -155,4 +155,10 @@ static inline size_t unit_count(const struct vml_reader *r)
 	return n;
 }
 
+/* All intervals as one. */
+static inline int unit_all(struct vml_reader *r, struct vml_snapshot **ret)
+{
+	return vml_reader_range(r, 0, unit_count(r), ret);
+}
+
 #endif

@@ -80,7 +80,7 @@ static void read_all(const char *path)
 			free(unit_json(d));
 			vml_snapshot_free(d);
 		}
-	if (!vml_reader_window(r, 0, UINT64_MAX, &d))
+	if (!unit_all(r, &d))
 		vml_snapshot_free(d);
 	vml_reader_events(r, 0, unit_count(r), &e, &n);
 	vml_reader_close(r);
@@ -150,7 +150,7 @@ static void a_file_that_was_cut_is_refused(void **state)
 	write_file(path, all, n / 2 / 4096 * 4096);
 	err = vml_reader_open(path, &r, error);
 	if (!err) { /* the list may be in the first half */
-		err = vml_reader_window(r, 0, UINT64_MAX, &d);
+		err = unit_all(r, &d);
 		snprintf(error, sizeof(error), "%s", vml_reader_error(r));
 		vml_reader_close(r);
 	}
@@ -172,7 +172,7 @@ static void assert_damaged(const char *sql)
 	unit_change(path, sql);
 	err = vml_reader_open(path, &r, error);
 	if (!err) {
-		err = vml_reader_window(r, 0, UINT64_MAX, &d);
+		err = unit_all(r, &d);
 		vml_reader_close(r);
 	}
 	if (err != -EBADMSG)

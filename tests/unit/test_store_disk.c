@@ -100,7 +100,7 @@ static void full_and_empty_again(const char *folder)
 	NEED(n == 2 && e[1].kind == VML_EVENT_GAP && e[1].ns == lost * (int64_t)UNIT_SECOND);
 	snprintf(filler, sizeof(filler), "%d intervals lost: disk_full", lost);
 	NEED(!strcmp(e[1].text, filler));
-	NEED(!vml_reader_window(r, 0, UINT64_MAX, &d) && d->interval_ns == (30 - (uint64_t)lost) * UNIT_SECOND);
+	NEED(!unit_all(r, &d) && d->interval_ns == (30 - (uint64_t)lost) * UNIT_SECOND);
 	vml_snapshot_free(d);
 	vml_reader_close(r);
 	world_free(world);
@@ -140,7 +140,7 @@ static void full_from_the_start(const char *folder)
 
 		NEED(!vml_reader_open(path, &r, error));
 		NEED(unit_count(r) == (size_t)n - 1);
-		NEED(!vml_reader_window(r, 0, UINT64_MAX, &d));
+		NEED(!unit_all(r, &d));
 		vml_snapshot_free(d);
 		vml_reader_close(r);
 	}

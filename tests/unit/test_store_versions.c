@@ -142,7 +142,7 @@ static void a_migration_leaves_a_copy(void **state)
 	assert_int_equal(db_number(w->h, &v, "PRAGMA user_version"), 0);
 	assert_int_equal(v, 1);
 	r = unit_reader(path);
-	assert_int_equal(vml_reader_window(r, 0, UINT64_MAX, &all), 0);
+	assert_int_equal(unit_all(r, &all), 0);
 	vml_reader_close(r);
 	assert_int_equal(store_migrate(w, &good, 1, 1, 2), 0);
 	assert_int_equal(db_number(w->h, &v, "PRAGMA user_version"), 0);
@@ -155,7 +155,7 @@ static void a_migration_leaves_a_copy(void **state)
 	for (v = 1; v <= 2; v++) {
 		snprintf(name, sizeof(name), "%s.schema-1-%d", path, (int)v);
 		r = unit_reader(name);
-		assert_int_equal(vml_reader_window(r, 0, UINT64_MAX, &d), 0);
+		assert_int_equal(unit_all(r, &d), 0);
 		unit_same(all, d);
 		vml_snapshot_free(d);
 		vml_reader_close(r);
@@ -284,7 +284,7 @@ static void a_recording_of_schema_1_is_read(void **state)
 	assert_int_equal(i[2].real_ns, 1700000008 * UNIT_SECOND);
 	assert_int_equal(i[2].boot_ns, 1008 * UNIT_SECOND);
 	assert_int_equal(i[2].interval_ns, UNIT_SECOND);
-	assert_int_equal(vml_reader_window(r, 0, UINT64_MAX, &d), 0);
+	assert_int_equal(unit_all(r, &d), 0);
 	whole_of_schema_1(d);
 	details_of_schema_1(d);
 	vml_snapshot_free(d);
