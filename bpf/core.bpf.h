@@ -113,7 +113,7 @@ __u32 core_hist_index(__u64 ns);
 __hidden int lock_forget(struct vml_thread *th);
 /* The mm of @task is that of a new image. */
 __hidden int lock_exec(struct task_struct *task, struct vml_thread *th);
-/* What goes on in the slots of @th, up to now: fills r->now, adds to r->lock.  For the iterator. */
+/* What goes on in the slots of @th, up to now: fills r->now, adds to r->lock.  For the iterator.  (goes_on.bpf.c) */
 __hidden int lock_goes_on(struct task_struct *task, struct vml_thread *th, struct vml_task_record *r);
 
 /* The clock of the current task. */

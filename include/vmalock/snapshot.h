@@ -410,7 +410,7 @@ void vml_snapshot_free(struct vml_snapshot *s);
 /* The row with this identity, or NULL. Binary search. */
 const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_id *id);
 
-/* ---- delta, selection, ranking (src/model/delta.c, select.c, rank.c) */
+/* ---- deltas (src/model/delta.c) */
 
 /*
  * What happened between two snapshots of one source.  Rows: all of @cur (rows
@@ -509,7 +509,7 @@ struct vml_filter {
 /*
  * Narrows a delta to the processes of @f and their threads and VMAs, in place;
  * total, reasons and hist become those of the selected processes.  An empty
- * filter changes nothing.  -ENOMEM
+ * filter changes nothing.  (src/model/select.c)  -ENOMEM
  */
 int vml_select(struct vml_snapshot *s, const struct vml_filter *f);
 /*
@@ -557,7 +557,7 @@ char *vml_column_text(const struct vml_column *c, const struct vml_snapshot *s, 
 /*
  * Pointers to the rows of @scope that changed (all when @all), largest of @by
  * first (text and identity: smallest first; @invert: the other way), ties by
- * identity, at most @limit (0: no limit).  Array in the snapshot's arena. -ENOMEM
+ * identity, at most @limit (0: no limit).  Array in the snapshot's arena.  (src/model/rank.c)  -ENOMEM
  */
 int vml_rank(struct vml_snapshot *s, enum vml_scope scope, const struct vml_column *by, bool invert, bool all,
 	     size_t limit, const struct vml_row ***ret_rows, size_t *ret_n);

@@ -182,7 +182,7 @@ int vml_live_probe(const struct vml_live_options *o, void (*more)(struct vml_sou
 
 /*
  * Refuses -p with a PID of the container that this process is in, where that has PIDs of its own:
- * -EINVAL and one line.  Rows have the host's.
+ * -EINVAL and one line.  Rows have the host's.  (src/collect/pids.c)
  */
 int vml_live_check_pids(const uint32_t *pids, size_t n, char error[VML_ERROR_MAX]);
 

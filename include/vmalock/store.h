@@ -100,7 +100,10 @@ struct vml_store;
 int vml_recording_create(const char *path, const struct vml_store_options *o, struct vml_store **ret,
 			 char error[VML_ERROR_MAX]);
 
-/* A recording of this one interval, as bytes; nothing is written to disk. -ENOMEM, or what the store says. */
+/*
+ * A recording of this one interval, as bytes (src/store/bytes.c); nothing is written to disk.
+ * -ENOMEM, or what the store says.
+ */
 int vml_recording_write(FILE *out, const struct vml_snapshot *delta);
 
 /*
@@ -134,7 +137,7 @@ int vml_store_info(struct vml_store *w, const char *name, const char *text);
  * CLOCK_MONOTONIC are used; a slice takes some 10 ms.  Call it after each append,
  * with what is left of the interval.  1: there is more to do; 0: nothing.  A
  * failure changes nothing and may be tried again; after -EBADMSG the file is set
- * aside, and the next append begins a new one.
+ * aside, and the next append begins a new one.  (src/store/tidy.c)
  */
 int vml_history_tidy(struct vml_store *w, uint64_t budget_ns);
 
