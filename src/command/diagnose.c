@@ -78,6 +78,9 @@ static error_t parse_what(int key, const char *arg, struct argp_state *state)
 	case KEY_CGROUP:
 		err = vml_filter_set_cgroup(&d->filter, arg, error);
 		break;
+	case KEY_BACKEND:
+		err = vml_live_set_backend(&d->live, arg, error);
+		break;
 	default:
 		err = vml_live_set_detail(&d->live, arg, error);
 	}
@@ -114,14 +117,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'p':
 	case KEY_CGROUP:
+	case KEY_BACKEND:
 	case KEY_DETAIL:
 		return parse_what(key, arg, state);
 	case KEY_FAIL_ON:
 		d->fail_on = vml_level_parse(arg);
 		return d->fail_on ? 0 : vml_argument_wrong(state, "--fail-on: low, medium or high, not '%s'", arg);
-	case KEY_BACKEND:
-		d->live.backend = arg;
-		return 0;
 	case KEY_RULES:
 		d->rules = true;
 		return 0;

@@ -47,8 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		d->live.btf_path = arg;
 		return 0;
 	case KEY_BACKEND:
-		d->live.backend = arg;
-		return 0;
+		return vml_argument_set(state, vml_live_set_backend(&d->live, arg, error), error);
 	case KEY_COST:
 		d->cost = true;
 		return 0;

@@ -131,6 +131,9 @@ static error_t parse_what(int key, char *arg, struct argp_state *state)
 	case KEY_CGROUP:
 		err = vml_filter_set_cgroup(&r->filter, arg, error);
 		break;
+	case KEY_BACKEND:
+		err = vml_live_set_backend(&r->live, arg, error);
+		break;
 	default:
 		err = vml_live_set_stacks_over(&r->live, arg, error);
 	}
@@ -151,6 +154,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return parse_time(key, arg, state);
 	case 'p':
 	case KEY_CGROUP:
+	case KEY_BACKEND:
 	case KEY_STACKS_OVER:
 		return parse_what(key, arg, state);
 	case 'j':
@@ -165,9 +169,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return parse_form(key, arg, state);
 	case KEY_USER_STACKS:
 		r->live.user_stacks = true;
-		return 0;
-	case KEY_BACKEND:
-		r->live.backend = arg;
 		return 0;
 	case KEY_CONNECT:
 		arg = vml_optional_argument(arg, state->argc, state->argv, &state->next);

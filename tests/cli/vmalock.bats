@@ -103,8 +103,11 @@ listed()
 	usage_error "--by" load convoy --by smaps
 }
 
-@test "doctor --backend with a backend that is none: one line" {
-	usage_error "frobnicate" doctor --backend frobnicate
+@test "a backend that is none: one line, the same of every command" {
+	for command in doctor diagnose report record snapshot; do
+		usage_error "vmalock $command: --backend: auto, tracepoint, fentry or kprobe, not 'frobnicate'" \
+			$command --backend frobnicate
+	done
 }
 
 @test "a stdout that is full is a failure in one line" {
