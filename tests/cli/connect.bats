@@ -26,6 +26,14 @@ refused()
 	complains "vmalocktop: cannot connect to $socket: " "$2"
 }
 
+# what is at the socket that is not vmalockd ends; the next one may have its place
+answering_end()
+{
+	kill "$pid"
+	wait "$pid" || :
+	pid=
+}
+
 # answering FILE [TYPE]: something at the socket that is not vmalockd
 answering()
 {
@@ -109,10 +117,10 @@ answering()
 	cp "$BATS_TEST_TMPDIR/r.db" "$BATS_TEST_TMPDIR/text"
 	sqlite3 "$BATS_TEST_TMPDIR/text" 'PRAGMA user_version = 2'
 	refused 4 "vmalockd is newer than this program (schema 1): upgrade vmalock"
-	kill "$pid"
+	answering_end
 	answering "$BATS_TEST_TMPDIR/r.db" text/plain
 	refused 1 "what answers there is not vmalockd (text/plain)"
-	kill "$pid"
+	answering_end
 	# 404: no such page
 	"$BUILD/tests/web_server" -u "$socket" >"$BATS_TEST_TMPDIR/answering" 3>&- &
 	pid=$!
