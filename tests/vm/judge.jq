@@ -172,8 +172,13 @@ def reason_checked($name; $window):
 # In writers those who fault hold the lock, too, and are charged by the writers that wait for them: natively
 # with less than 0.2, in emulation with 0.5 to 0.71.  Both together have nearly all.
 def culprit_shares: {convoy: 0.95, writers: 0.2, bigfork: 0.5, smaps: 0.2, starved: 0.8, throttled: 0.5, pageio: 0.3};
-# What its holds were, for the most part; compared with its time on a CPU or with all of it.
+# What its holds were, for the most part; compared with its time on a CPU or with all of it.  A host
+# that is busy makes the guest's CPU slow, which is time on it: then with what the load says of its calls.
 def culprit_waits: {starved: "runnable_ns", throttled: "runnable_ns", pageio: "sleep_ns"};
+def least_waited($load; $what):
+	total($load.culprits[] | .call_ns // 0) as $calls
+	| total($load.culprits[] | .[{runnable_ns: "runnable_ns", sleep_ns: "sleeping_ns"}[$what]] // 0) as $waited
+	| if $calls > 0 and $waited > 0 then [0.4, 0.8 * $waited / $calls] | min else 0.4 end;
 # A release that was skipped leaves a second holder recorded until its thread's next event: at
 # most through one hold of the culprit, which is charged with half of that.  Another one makes it
 # a third, so with R of them over N holds alike, at worst spread evenly, N / (N + R) is left.  An
@@ -209,7 +214,7 @@ def blame_checked($name; $window):
 			| select(capabilities.run_delay)
 			# who sleeps may have to wait for a CPU afterwards: that is the host's other work
 			| total($its[] | .hold_ns - if $what == "sleep_ns" then .runnable_ns else 0 end) as $of
-			| select(total($its[][$what]) < $of * 0.4)
+			| select(total($its[][$what]) < $of * least_waited($load; $what))
 			| "\($what) \(total($its[][$what])) of \($of) ns"),
 		# what it slept for was its page: guest/record turns delay accounting on
 		(select($load.scenario == "pageio" and total($its[] | .io_ns // 0) < total($its[].sleep_ns) * 0.5)
