@@ -474,7 +474,7 @@ DEPS_BUILD := gcc=$(firstword $(CC)) clang=$(CLANG) bpftool=$(BPFTOOL) pkg-confi
 	libmicrohttpd-dev=libmicrohttpd.pc libcurl4-gnutls-dev=libcurl.pc libgnutls28-dev=gnutls.pc libyaml-dev=yaml-0.1.pc libcrypt-dev=libcrypt.pc \
 	libcap-dev=libcap.pc libsystemd-dev=libsystemd.pc
 DEPS_CHECK = gcc=gcc clang=clang libcmocka-dev=cmocka.pc bats=bats procps=pkill tmux=tmux jq=jq curl=curl openssl=openssl sqlite3=sqlite3 chromium=chromium prometheus=promtool \
-	kubernetes-client=kubectl python3-yaml=/usr/lib/python3/dist-packages/yaml/__init__.py systemd=systemd-analyze mandoc=mandoc zsh=zsh fish=fish bsdextrautils=col \
+	kubernetes-client=kubectl python3-yaml=/usr/lib/python3/dist-packages/yaml/__init__.py systemd=systemd-analyze mandoc=mandoc zsh=zsh fish=fish bsdextrautils=col locales=/usr/share/i18n/locales/de_DE \
 	$(DEPS_VM)
 DEPS_VM := qemu-system-x86=qemu-system-x86_64 qemu-system-arm=qemu-system-aarch64 busybox-static=busybox cpio=cpio lld=ld.lld
 DEPS_BENCH := bpftrace=bpftrace linux-perf=perf libbpf-tools=klockstat default-jre-headless=java postgresql=pg_ctlcluster \
