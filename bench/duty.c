@@ -163,12 +163,15 @@ static int run_round(struct shared *s, uint64_t ns, struct step steps[VML_NDUTY_
 	vml_source_close(src);
 	/* the process is in OPENING, and writes no more of the others */
 	r->bare_ns = take_fault_ns(s, NONE);
-	if (!err && r->bare_ns <= 0) {
-		snprintf(error, VML_ERROR_MAX, "no run of faults in %" PRIu64 " ms", ns / 1000000);
-		err = -ETIME;
+	for (unsigned int step = 0; !err && step < VML_NDUTY_STEPS; step++) {
+		double fault_ns = take_fault_ns(s, step);
+
+		if (r->bare_ns <= 0 || fault_ns <= 0) {
+			snprintf(error, VML_ERROR_MAX, "no run of faults in %" PRIu64 " ms", ns / 1000000);
+			err = -ETIME;
+		}
+		r->added[step] = 100 * (fault_ns / r->bare_ns - 1);
 	}
-	for (unsigned int step = 0; !err && step < VML_NDUTY_STEPS; step++)
-		r->added[step] = 100 * (take_fault_ns(s, step) / r->bare_ns - 1);
 	return err;
 }
 
