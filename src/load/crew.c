@@ -104,6 +104,8 @@ static void *worker_main(void *arg)
 	w->calls = (struct vml_load_calls){ 0 };
 	memset(w->did, 0, sizeof(w->did));
 	w->bytes = 0;
+	/* another thread may have forked: its page is ours before futex(2) sets it */
+	errno = 0;
 	arrive(&l->parked, l->crew);
 	wait_for(&l->phase, PHASE_WORK);
 	if (atomic_load(&l->phase) == PHASE_WORK) {

@@ -60,6 +60,21 @@ static void take_end(struct vml_load *l)
 	getrusage(RUSAGE_SELF, &l->after);
 }
 
+/*
+ * Pages that a child shares since fork() become ours again: those of @l, wherever
+ * the stack put it, and that of errno, which futex(2) may set.
+ */
+static void own_pages(struct vml_load *l)
+{
+	uint8_t *p = (uint8_t *)l, *last = p + sizeof(*l) - 1;
+
+	errno = 0;
+	/* threads may have parked a moment ago: nothing is overwritten */
+	for (; p < last; p += l->page)
+		__atomic_fetch_or(p, 0, __ATOMIC_RELAXED);
+	__atomic_fetch_or(last, 0, __ATOMIC_RELAXED);
+}
+
 int vml_load_begin(struct vml_load *l)
 {
 	int err = 0;
@@ -67,6 +82,7 @@ int vml_load_begin(struct vml_load *l)
 	/* a rehearsal of the edges themselves */
 	take_begin(l);
 	take_end(l);
+	own_pages(l);
 	memcpy(l->done, "done\n", sizeof(l->done));
 	if (l->options.handshake) {
 		err = say(l, "ready\n", 6);

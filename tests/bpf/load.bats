@@ -40,6 +40,17 @@ nothing_happens()
 	rm "$BATS_TEST_TMPDIR"/l.*
 }
 
+# A child shares the page until it is written to again: which of the load's own words
+# lie before the edge of a page, and which behind it, is up to the length of the environment.
+@test "no fault happens wherever the stack begins" {
+	local pad n
+	pad=$(printf '%4096s' | tr ' ' x)
+	for ((n = 0; n < 4096; n += 16)); do
+		X=${pad:0:n} setarch -R "$BUILD/bin/vmalock" load remote -r 0 -j
+	done >"$BATS_TEST_TMPDIR/reports"
+	jq -s -e 'map(.faults.total) == [range(256) | 0]' "$BATS_TEST_TMPDIR/reports"
+}
+
 @test "threads are alive from ready until the end" {
 	load_start l threads -t 300
 	until_true "ready" grep -q ready "$BATS_TEST_TMPDIR/l.out"
