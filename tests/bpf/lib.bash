@@ -59,6 +59,8 @@ top_start()
 {
 	local name=$1
 	shift
+	# no lines of the one before
+	: >"$BATS_TEST_TMPDIR/$name.out"
 	"$BUILD/bin/vmalocktop" "$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
 	pid_of[$name]=$!
 	until_said "$name" 1
@@ -124,6 +126,7 @@ program_start()
 {
 	local name=$1 fd
 	shift
+	: >"$BATS_TEST_TMPDIR/$name.out"
 	mkfifo "$BATS_TEST_TMPDIR/$name.in"
 	exec {fd}<>"$BATS_TEST_TMPDIR/$name.in"
 	"$@" <"$BATS_TEST_TMPDIR/$name.in" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &

@@ -40,6 +40,8 @@ daemon_start()
 {
 	local name=$1
 	shift
+	# the one before has said there that it serves
+	: >"$BATS_TEST_TMPDIR/$name.log"
 	"$@" --web.listen-address 127.0.0.1:0 --api-socket "$BATS_TEST_TMPDIR/$name.sock" \
 		2>"$BATS_TEST_TMPDIR/$name.log" 3>&- &
 	daemon_of[$name]=$!
