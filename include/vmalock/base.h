@@ -86,6 +86,10 @@ char *vml_fmt_ns(char *buf, size_t n, double ns);
 char *vml_fmt_bytes(char *buf, size_t n, double bytes);
 /* "99.97%": never rounds up to 100 % nor down to 0 % what is neither. */
 char *vml_fmt_percent(char *buf, size_t n, double ratio);
+/* Puts a space between number and unit, "99.97%" to "99.97 %", in a buffer of @n bytes. Returns @buf. */
+char *vml_spaced(char *buf, size_t n);
+/* "42 %", "<1 %", ">99 %": the same for a sentence. */
+char *vml_fmt_whole_percent(char *buf, size_t n, double ratio);
 /* RFC 3339 UTC with nanoseconds from CLOCK_REALTIME ns. */
 char *vml_fmt_time(char *buf, size_t n, uint64_t real_ns);
 /* The same without a fraction, in local time (TZ) with its offset unless @utc: "2026-03-01T13:00:00+01:00". */

@@ -8,7 +8,8 @@
  *		whole seconds from 100 s on, hours from 10,000 s on; "<1ns"
  *	bytes	one decimal below 10, else none
  *	percent	two decimals; "<0.01%" and ">99.99%" for what would round to
- *		0 % or 100 % without being it
+ *		0 % or 100 % without being it; in a sentence whole ones,
+ *		"<1 %" and ">99 %"
  *
  * "-" for what is no number.  The decimal point is always '.': nothing but %e
  * is left to the locale, and of that only the digits are read.
@@ -183,6 +184,30 @@ char *vml_fmt_percent(char *buf, size_t n, double ratio)
 	if (hundredths == 10000)
 		return put(buf, n, ratio < 1 ? ">99.99%" : ratio > 1 ? ">100%" : "100%");
 	return put_hundredths(buf, n, "", hundredths, false, "%");
+}
+
+char *vml_spaced(char *buf, size_t n)
+{
+	size_t sign = strspn(buf, "<>"), number = strspn(buf + sign, "0123456789."), len = strlen(buf);
+	char *unit = buf + sign + number;
+
+	if (number && *unit && *unit != ' ' && len + 1 < n) {
+		memmove(unit + 1, unit, len - sign - number + 1);
+		*unit = ' ';
+	}
+	return buf;
+}
+
+char *vml_fmt_whole_percent(char *buf, size_t n, double ratio)
+{
+	if (no_number(ratio) || ratio < 0 || ratio > 1e12)
+		return put(buf, n, "-");
+	if (ratio > 0 && ratio < 0.01)
+		return put(buf, n, "<1 %");
+	if (ratio >= 0.995 && ratio < 1)
+		return put(buf, n, ">99 %");
+	snprintf(buf, n, "%.0f %%", 100 * ratio);
+	return buf;
 }
 
 char *vml_fmt_time(char *buf, size_t n, uint64_t real_ns)

@@ -402,7 +402,7 @@ static void healthy(struct judge *j)
 	double wait = per_second(j, (double)(waited > woken ? waited - woken : 0)),
 	       faulted = (double)d->total[VML_FAULTS];
 	struct vml_finding *x;
-	char text[TEXT_MAX], ns[32];
+	char text[TEXT_MAX], ns[32], share[32];
 	size_t i;
 
 	for (i = 0; i < j->diagnosis->n; i++)
@@ -428,8 +428,10 @@ static void healthy(struct judge *j)
 		 1000 * VML_DIAGNOSE_WEIGHT);
 	add_line(j, &x->evidence, text);
 	if (hits && faulted > 0) {
-		snprintf(text, sizeof(text), "%.4g %% of %.0f faults a second hit",
-			 100 * (double)d->total[VML_HITS] / faulted, per_second(j, faulted));
+		snprintf(text, sizeof(text), "%s of %.0f faults a second hit",
+			 vml_spaced(vml_fmt_percent(share, sizeof(share), (double)d->total[VML_HITS] / faulted),
+				    sizeof(share)),
+			 per_second(j, faulted));
 		add_line(j, &x->evidence, text);
 	}
 	x->todo = "Nothing.";

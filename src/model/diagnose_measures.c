@@ -297,7 +297,10 @@ static char *value_text(enum unit unit, double v, char *buf, size_t n)
 
 	switch (unit) {
 	case SHARE:
-		snprintf(buf, n, v < 0.01 && v > 0 ? "%.1g %%" : "%.0f %%", 100 * v);
+		if (v < 0.01 && v > 0)
+			snprintf(buf, n, "%.1g %%", 100 * v);
+		else
+			vml_fmt_whole_percent(buf, n, v);
 		break;
 	case RATE:
 		snprintf(buf, n, v < 10 ? "%.1f/s" : "%.0f/s", v);

@@ -52,17 +52,6 @@ char *vml_grouped(char *buf, size_t n, double v)
 	return buf;
 }
 
-char *vml_spaced(char *buf, size_t n)
-{
-	size_t number = strspn(buf, "0123456789."), len = strlen(buf);
-
-	if (number && number < len && buf[number] != ' ' && len + 1 < n) {
-		memmove(buf + number + 1, buf + number, len - number + 1);
-		buf[number] = ' ';
-	}
-	return buf;
-}
-
 int vml_view_rank(struct vml_snapshot *delta, const struct vml_view *view, enum vml_scope scope,
 		  const struct vml_row ***ret_rows, size_t *ret_n)
 {

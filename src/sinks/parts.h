@@ -14,8 +14,6 @@ double vml_seconds(const struct vml_snapshot *delta);
 bool vml_knows(const struct vml_snapshot *delta, enum vml_metric m);
 /* "12,345", "0.5": a count or rate in full. Returns @buf. */
 char *vml_grouped(char *buf, size_t n, double v);
-/* Puts a space between number and unit, "99.97%" to "99.97 %", in a buffer of @n bytes. Returns @buf. */
-char *vml_spaced(char *buf, size_t n);
 /* The rows of a view, ranked; -ENOMEM. */
 int vml_view_rank(struct vml_snapshot *delta, const struct vml_view *view, enum vml_scope scope,
 		  const struct vml_row ***ret_rows, size_t *ret_n);

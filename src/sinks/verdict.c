@@ -150,14 +150,17 @@ static bool starved(const struct vml_snapshot *d)
 /* Waits that are not for the lock; the short form where there is no room for the causes. */
 static void starved_clause(struct sentence *s, const struct vml_snapshot *d)
 {
-	double share = (double)d->total[VML_HANDOVER_RUNQUEUE_NS] / (double)d->total[VML_WAIT_NS];
+	char share[32];
 
-	if (starved(d) &&
-	    !clause(s,
-		    ", %.0f %% of it while the next owner waited for a CPU (starved, throttled or low priority), not for "
+	if (!starved(d))
+		return;
+	vml_fmt_whole_percent(share, sizeof(share),
+			      (double)d->total[VML_HANDOVER_RUNQUEUE_NS] / (double)d->total[VML_WAIT_NS]);
+	if (!clause(s,
+		    ", %s of it while the next owner waited for a CPU (starved, throttled or low priority), not for "
 		    "a holder",
-		    100 * share))
-		clause(s, ", %.0f %% of it for a CPU, not for a holder", 100 * share);
+		    share))
+		clause(s, ", %s of it for a CPU, not for a holder", share);
 }
 
 /* Half of all waits is one holder's doing: the others together are not worth a look before it. */
@@ -201,7 +204,7 @@ static void fallbacks_clause(struct sentence *s, const struct vml_snapshot *d)
 		enum vml_metric part;
 		const char *word;
 	} what[] = { { VML_ABORTS, "refused" }, { VML_RETRIES, "given up" }, { VML_BYPASSES, "in kernel mode" } };
-	double sum = (double)d->total[VML_FALLBACKS], percent;
+	double sum = (double)d->total[VML_FALLBACKS];
 	char text[128] = "", share[32];
 	size_t i, len = 0;
 
@@ -211,12 +214,8 @@ static void fallbacks_clause(struct sentence *s, const struct vml_snapshot *d)
 	for (i = 0; i < VML_ARRAY_SIZE(what); i++) {
 		if (!d->total[what[i].part])
 			continue;
-		percent = 100 * (double)d->total[what[i].part] / sum;
-		if (percent < 1)
-			snprintf(share, sizeof(share), "<1");
-		else
-			snprintf(share, sizeof(share), "%.0f", percent);
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %% %s", len ? ", " : "", share,
+		vml_fmt_whole_percent(share, sizeof(share), (double)d->total[what[i].part] / sum);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s", len ? ", " : "", share,
 					what[i].word);
 	}
 	clause(s, "; fallbacks: %s", text);

@@ -124,6 +124,27 @@ static void bytes(void **state)
 	assert_format(vml_fmt_bytes, NAN, "-");
 }
 
+static void spaced(void **state)
+{
+	static const char *const is[][2] = {
+		{ "99.97%", "99.97 %" },
+		{ ">99.99%", ">99.99 %" },
+		{ "<0.01%", "<0.01 %" },
+		{ "1.2us", "1.2 us" },
+		{ "42 %", "42 %" },
+		{ "7", "7" },
+		{ "-", "-" },
+	};
+	char buf[16] = "99.97%";
+
+	(void)state;
+	assert_string_equal(vml_spaced(buf, 7), "99.97%"); /* no room */
+	for (size_t i = 0; i < VML_ARRAY_SIZE(is); i++) {
+		strcpy(buf, is[i][0]);
+		assert_string_equal(vml_spaced(buf, sizeof(buf)), is[i][1]);
+	}
+}
+
 static void percent(void **state)
 {
 	(void)state;
@@ -136,6 +157,15 @@ static void percent(void **state)
 	assert_format(vml_fmt_percent, 0.5, "50.00%");
 	assert_format(vml_fmt_percent, 0.0001, "0.01%");
 	assert_format(vml_fmt_percent, 0.00004, "<0.01%");
+	assert_format(vml_fmt_whole_percent, 0, "0 %");
+	assert_format(vml_fmt_whole_percent, 0.004, "<1 %");
+	assert_format(vml_fmt_whole_percent, 0.01, "1 %");
+	assert_format(vml_fmt_whole_percent, 0.424, "42 %");
+	assert_format(vml_fmt_whole_percent, 0.994, "99 %");
+	assert_format(vml_fmt_whole_percent, 0.99996, ">99 %");
+	assert_format(vml_fmt_whole_percent, 1, "100 %");
+	assert_format(vml_fmt_whole_percent, 1.5, "150 %");
+	assert_format(vml_fmt_whole_percent, NAN, "-");
 	assert_format(vml_fmt_percent, 1e-300, "<0.01%");
 	assert_format(vml_fmt_percent, 1.25, "125.00%");
 	assert_format(vml_fmt_percent, 1.000001, ">100%");
@@ -229,6 +259,7 @@ int main(void)
 		cmocka_unit_test(ns),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(percent),
+		cmocka_unit_test(spaced),
 		cmocka_unit_test(texts_fit_their_columns),
 		cmocka_unit_test(texts_are_near_the_value),
 		cmocka_unit_test(small_buffers_are_respected),
