@@ -124,7 +124,7 @@ all_done()
 		expect a $name 'total($lines[].processes[] | select(.comm == "storm-'$name'" and .pid != $load.pid) | .faults) as $n
 			| $load.exceptions - $n == 0 or (loss($lines).process_map_full > 0 and $load.exceptions - $n > 0 and
 				$load.exceptions - $n <= total($lines[].processes[] | select(.comm == "(untracked)") | .faults))' \
-			'[$load.exceptions, total($lines[].processes[] | select(.comm == "storm-'$name'") | .faults), loss($lines)]'
+			'[$load.exceptions, $load.faults, total($lines[].processes[] | select(.comm == "storm-'$name'" and .pid != $load.pid) | .faults), loss($lines)]'
 		echo "# $name: $(ask a $name '$load.exceptions - total($lines[].processes[]
 			| select(.comm == "storm-'$name'" and .pid != $load.pid) | .faults)') of $(jq .exceptions "$dir/$name.report") faults in no row of their own" >&3
 	done
