@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -25,24 +26,28 @@ int vml_load_fail(struct vml_load *l, int err, const char *what, ...)
 	return err;
 }
 
+/*
+ * Not write(2) and read(2) of the C library: in a process with threads they note in the
+ * thread's own block that they can be cancelled, on a page that a child may share.
+ */
 static int say(struct vml_load *l, const char *text, size_t len)
 {
-	ssize_t n;
+	long n;
 
 	do
-		n = write(STDOUT_FILENO, text, len);
+		n = syscall(SYS_write, STDOUT_FILENO, text, len);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)len ? 0 : vml_load_fail(l, n < 0 ? -errno : -EIO, "cannot write to stdout");
+	return n == (long)len ? 0 : vml_load_fail(l, n < 0 ? -errno : -EIO, "cannot write to stdout");
 }
 
 /* One byte at a time: what follows the line is the next line. */
 static int wait_line(struct vml_load *l)
 {
 	char c = 0;
-	ssize_t n;
+	long n;
 
 	do
-		n = read(STDIN_FILENO, &c, 1);
+		n = syscall(SYS_read, STDIN_FILENO, &c, 1);
 	while ((n < 0 && errno == EINTR) || (n > 0 && c != '\n'));
 	return n < 0 ? vml_load_fail(l, -errno, "cannot read the line of the handshake") : 0;
 }

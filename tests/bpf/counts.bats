@@ -74,6 +74,13 @@ every_scope_has_all()
 	equal a l '[of($lines; "reasons"; $load.pid).certainty] | unique' '["exact"]'
 }
 
+# Their own words are shared with each child, and faults are counted until the last one is: none comes after that.
+@test "threads that fork: their process has the faults of getrusage" {
+	observe l forkcow -t 2 -r 5 --pages 50
+	expect a l '$load.faults.total >= 2 * 5 * 50 and $load.calls.fork == 10'
+	equal a l 'process_sum($lines; $load.pid; "faults")' '$load.faults.total'
+}
+
 @test "file mappings: read, copy-on-write and shared write faults, each in its area" {
 	observe l file -t 2 -r 20 --pages 128 --file "$BATS_TEST_TMPDIR/mapped"
 	every_scope_has_all a
