@@ -182,9 +182,9 @@ no_cgroups()
 	local s children rc
 	for s in smaps starved pageio throttled; do
 		rc=0
-		"$BUILD/bin/vmalock" load $s -r 0 >/dev/null 2>&1 || rc=$?
+		load_try $s $s || rc=$?
 		[ $rc != 4 ] || continue
-		load_start $s $s
+		[ $rc = 0 ]
 		children=$(pgrep -P "${pid_of[$s]}")
 		[ "$children" ]
 		kill -9 "${pid_of[$s]}"
