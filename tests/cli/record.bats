@@ -49,6 +49,7 @@ sql()
 # in_background ARGS...: record with $pid; a hang-up ends it, also when these tests run under nohup
 in_background()
 {
+	: >out 2>err # the one before wrote there, and this one empties them when it gets to run
 	env --default-signal=HUP "$vmalock" record "$@" >out 2>err 3>&- &
 	pid=$!
 }
@@ -330,12 +331,16 @@ own_mounts()
 
 @test "a disk that gets full: it goes on, and says what is lost" {
 	own_mounts 'mkdir m && mount -t tmpfs -o size=1m none m
-		"$1" record -d 0.02 -t 4 -o m/a.vml & pid=$!
-		until [ "$(sqlite3 -readonly m/a.vml "SELECT count(*) FROM interval" 2>/dev/null || echo 0)" -gt 1 ]; do
-			kill -0 $pid || exit; sleep 0.05
-		done
-		cat /dev/zero >m/filler 2>/dev/null; sleep 1; rm m/filler
-		wait $pid; echo $?
+		"$1" record -d 0.02 -o m/a.vml 2>err & pid=$!
+		n=1
+		more() { [ "$(sqlite3 -readonly m/a.vml "SELECT count(*) FROM interval" 2>/dev/null || echo 0)" -gt $n ]; }
+		until more; do kill -0 $pid || exit; sleep 0.05; done
+		cat /dev/zero >m/filler 2>/dev/null
+		until grep -q "cannot keep" err; do kill -0 $pid || exit; sleep 0.05; done
+		n=$(sqlite3 -readonly m/a.vml "SELECT count(*) FROM interval")
+		rm m/filler
+		until more; do kill -0 $pid || exit; sleep 0.05; done
+		kill $pid; wait $pid; echo $?; cat err >&2
 		sqlite3 m/a.vml "PRAGMA integrity_check; SELECT count(*) FROM interval;
 			SELECT count(*) FROM event WHERE kind = '\''gap'\'' AND text LIKE '\''% intervals lost: disk_full'\''"'
 	[ "${lines[0]} ${lines[1]} ${lines[3]}" = "1 ok 1" ] || fail "$output $stderr"
@@ -345,6 +350,12 @@ own_mounts()
 }
 
 # ---- hindsight
+
+# printed N: so many intervals are over, of what was started with -j
+printed()
+{
+	[ "$(wc -l <out)" -ge "$1" ]
+}
 
 files()
 {
@@ -359,8 +370,8 @@ said()
 
 @test "--hindsight writes the last seconds on SIGUSR1, into new files, and goes on" {
 	# its clock has a second for each interval
-	in_background -d 0.02 --hindsight 10 --stall off -o h.vml
-	sleep 0.5
+	in_background -j -d 0.02 --hindsight 10 --stall off -o h.vml
+	until_true "more than ten intervals" printed 20
 	[ "$(files)" = 0 ]
 	kill -USR1 "$pid"
 	until_true "the first file" said 1
@@ -395,17 +406,16 @@ said()
 		awk 'NR > 1 && $1 - last < 20 { early++ } { last = $1 } END { print early + 0 }')" -le 1 ]
 	# nobody waits for so long
 	unset VML_FAKE_STATE
-	in_background -d 0.02 --hindsight 5 --stall 10s -o quiet
-	sleep 0.5
+	in_background -j -d 0.02 --hindsight 5 --stall 10s -o quiet
+	until_true "many intervals" printed 20
 	kill "$pid"
 	ends 0
 	[ -z "$(find . -name 'quiet*')" ]
 }
 
 @test "--hindsight replays what it printed, and what it keeps is bounded" {
-	"$vmalock" record -j -d 0.02 --hindsight 60m --stall off -o h >out 2>err 3>&- &
-	pid=$!
-	until_true "ten lines" eval '[ $(wc -l <out) -ge 10 ]'
+	in_background -j -d 0.02 --hindsight 60m --stall off -o h
+	until_true "ten lines" printed 10
 	kill -USR1 "$pid"
 	until_true "a file" said 1
 	kill "$pid"
@@ -414,8 +424,8 @@ said()
 	diff again <(head -n "$(wc -l <again)" out) >&2
 	[ "$(wc -l <again)" -ge 10 ]
 	rm h-*.vml
-	in_background -d 0.005 --hindsight 60m --hindsight-memory 1M --stall off -o h
-	sleep 1
+	in_background -j -d 0.005 --hindsight 60m --hindsight-memory 1M --stall off -o h
+	until_true "more than 1M" printed 60
 	kill -USR1 "$pid"
 	until_true "a file" said 1
 	kill "$pid"
