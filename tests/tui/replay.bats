@@ -104,7 +104,7 @@ see_interval()
 	keys Space
 	see 'playing, 1/4x'
 	keys Space
-	shows_not playing
+	see_not playing
 }
 
 @test "-n plays so many steps and ends" {
