@@ -42,10 +42,10 @@ docs=$(realpath "$BATS_TEST_DIRNAME/../../docs")
 }
 
 @test "a load that is not possible here is left out, and only that" {
-	printf '```sh\nsh -c "echo cannot >&2; exit 4" &\nsleep 1; kill $!\n```\n<!-- see: never -->\n' >four.md
+	printf '```sh\nsh -c "echo cannot >&2; exit 4" &\nwhile kill -0 $!; do sleep 0.1; done; false\n```\n<!-- see: never -->\n' >four.md
 	follow four.md
 	[ "$why" = 'four.md:5: cannot' ]
-	printf '```sh\nsh -c "exit 3" &\nsleep 1; kill $!\n```\n' >three.md
+	printf '```sh\nsh -c "exit 3" &\nwhile kill -0 $!; do sleep 0.1; done; false\n```\n' >three.md
 	why=''
 	! follow three.md 2>/dev/null || return 1
 	[ -z "$why" ]
