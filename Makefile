@@ -496,7 +496,7 @@ for dep in "$$@"; do
 	probe=$${dep#*=}
 	case $$probe in
 	*.pc) "$$PKG_CONFIG" --exists "$${probe%.pc}" 2>/dev/null ;;
-	/usr/include/*) [ -e "$$probe" ] ;;
+	/*) [ -e "$$probe" ] ;;
 	*) command -v "$$probe" >/dev/null ;;
 	esac || missing="$$missing $${dep%%=*}"
 done
