@@ -26,7 +26,7 @@ serve()
 	keys 1
 	daemon_stop d
 	see '^cannot connect to .*d.sock: there' # cut where the folder has a long name
-	shows '^> +1200 .* mysqld$'
+	see '^> +1200 .* mysqld$'
 	serve
 	see 'vmalockd was started anew'
 	see_not 'cannot connect'

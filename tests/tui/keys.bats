@@ -70,7 +70,7 @@ first_row()
 	[ "$(rows | wc -l)" = 2 ]
 	keys 4
 	see 'stack_growth +inferred +9 '
-	shows_not write_locked.*193
+	see_not write_locked.*193
 	keys 6
 	see 'write wait +30 '
 	keys 2
@@ -96,7 +96,7 @@ first_row()
 	keys Enter
 	see '^host > 7f2a00000000 \[anon:innodb\]'
 	see 'read wait +180 '
-	shows 'write wait +- '
+	see 'write wait +- '
 }
 
 @test "< and > sort by the columns beside, I inverts" {
@@ -187,7 +187,7 @@ first_row()
 	see 'user nobody'
 	see '^selected '
 	[ "$(rows | wc -l)" = 1 ]
-	shows '^healthy: .* of 10,164 faults/s hit'
+	see '^healthy: .* of 10,164 faults/s hit'
 	keys u
 	text 1000
 	keys Enter
@@ -334,7 +334,7 @@ first_row()
 	see_not following
 	keys 4 F
 	see '^no row is selected that could be followed$'
-	shows_not following
+	see_not following
 }
 
 @test "H shows threads, and processes again" {
@@ -358,7 +358,7 @@ first_row()
 	text x
 	keys Enter
 	see 'not an interval: "x"'
-	shows 'every 500ms'
+	see 'every 500ms'
 }
 
 @test "q and F10 quit and leave the terminal as it was" {
@@ -367,7 +367,7 @@ first_row()
 		see '^> +1200 '
 		keys "$key"
 		see '^exit 0'
-		shows_not '1200'
+		see_not '1200'
 		diff "$dir/before" "$dir/after"
 		[ ! -s "$dir/stderr" ]
 		close
@@ -380,7 +380,7 @@ first_row()
 		see '^> +1200 '
 		kill -s "$signal" "$(cat "$dir/pid")"
 		see '^exit 0'
-		shows_not '1200'
+		see_not '1200'
 		diff "$dir/before" "$dir/after"
 		[ ! -s "$dir/stderr" ]
 		close

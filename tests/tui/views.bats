@@ -28,7 +28,7 @@ all_views()
 @test "exact detail: who looks VMAs up, and all durations" {
 	start 80 24 -- --backend fentry --detail exact
 	see '^> +1200 '
-	shows '8 CPUs, fentry backend, exact detail'
+	see '8 CPUs, fentry backend, exact detail'
 	keys 4
 	see '^  VMA LOOKUPS BY '
 	see_screen exact-4
@@ -37,12 +37,12 @@ all_views()
 	see_screen exact-6
 	keys End
 	see '^> page I/O .* 18 '
-	shows 'TIMES/s serve bypass +TIMES/s page I/O'
+	see 'TIMES/s serve bypass +TIMES/s page I/O'
 	keys Up
 	see '^> serve bypass '
 	keys 1 Enter 4
 	see 'write_locked +exact +190 '
-	shows_not LOOKUPS
+	see_not LOOKUPS
 	keys 6
 	see 'VMA wait +32 '
 	close
@@ -58,7 +58,7 @@ all_views()
 	see 'lost: 7 recursion_misses_fentry_lock_mm_and_find_vma'
 	keys 4
 	see 'write_locked +inferred +193 '
-	shows 'kernel_mode +exact +326 '
+	see 'kernel_mode +exact +326 '
 }
 
 @test "80x24 in the C locale is ASCII" {
@@ -97,8 +97,8 @@ all_views()
 @test "a terminal that cannot move its cursor gets batches" {
 	start 200 60 TERM=dumb -- -n 1
 	see '^exit 0'
-	shows '^healthy: '
-	shows '^DURATION '
+	see '^healthy: '
+	see '^DURATION '
 }
 
 @test "loss has a line of its own and is in the verdict" {
@@ -134,7 +134,7 @@ all_views()
 	see_screen holder-end
 	keys 6
 	see '^> read hold +2 +29ms +29ms +29ms +31ms'
-	shows_not 'read wait'
+	see_not 'read wait'
 	keys 4
 	see 'write_locked +inferred +190 '
 	keys 2
@@ -243,7 +243,7 @@ all_views()
 @test "before the first interval is over it says so" {
 	start 80 24 -- -d 600
 	see 'the first interval is not over'
-	shows '^fakehost, Linux'
+	see '^fakehost, Linux'
 }
 
 @test "a terminal of 20x5, and back" {
@@ -257,7 +257,7 @@ all_views()
 	see_screen 20x5
 	tm resize-window -x 59 -y 24
 	see '^> +1200 '
-	shows_not 'F1 help'
+	see_not 'F1 help'
 	tm resize-window -x 60 -y 10
 	see 'F1 help'
 	tm resize-window -x 1 -y 1
