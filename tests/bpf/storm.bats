@@ -118,18 +118,22 @@ all_done()
 	equal a forks 'loss($lines) | [.thread_storage, .fault_unseen, .exec_mixed] | map(. // 0)' '[0, 0, 0]'
 	# no more than there were, with those of others beside it
 	[ "$(ask a forks 'loss($lines).exits_missed // 0')" -le "$(jq -s 'map(.processes + .images) | add' "$dir"/{forks,execs}.report)" ]
+	# perf leaves a thread before its memory does (seen on 6.18): a fault while its tid is cleared is not in its
+	# count, but in that of wait4(2)
+	local at_exit=8
 	for name in forks execs; do
 		[ "$(jq .exceptions "$dir/$name.report")" != null ] || skip "perf_event_open(2) does not count page faults here: sums of the storm are not compared with its count"
 		# all in rows of their own, or, where others fill the table of processes, in that of nobody
 		expect a $name 'total($lines[].processes[] | select(.comm == "storm-'$name'" and .pid != $load.pid) | .faults) as $n
-			| $load.exceptions - $n == 0 or (loss($lines).process_map_full > 0 and $load.exceptions - $n > 0 and
+			| ($n >= $load.exceptions and $n <= ([$load.exceptions + '$at_exit', $load.faults] | min))
+				or (loss($lines).process_map_full > 0 and $load.exceptions - $n > 0 and
 				$load.exceptions - $n <= total($lines[].processes[] | select(.comm == "(untracked)") | .faults))' \
 			'[$load.exceptions, $load.faults, total($lines[].processes[] | select(.comm == "storm-'$name'" and .pid != $load.pid) | .faults), loss($lines)]'
 		echo "# $name: $(ask a $name '$load.exceptions - total($lines[].processes[]
 			| select(.comm == "storm-'$name'" and .pid != $load.pid) | .faults)') of $(jq .exceptions "$dir/$name.report") faults in no row of their own" >&3
 	done
 	# by wait4(2) it is the same; of an image with a page for the arguments of execve(2)
-	equal a forks '$load.exceptions' '$load.faults'
+	expect a forks "\$load.faults - \$load.exceptions | . >= 0 and . <= $at_exit" '[$load.exceptions, $load.faults]'
 	# each child and each image has a row, and an end; children of children are in no number of the load
 	local lost='((loss($lines).exits_missed // 0) + (loss($lines).process_map_full // 0))'
 	ended() { echo '[$lines[].processes[] | select(.comm == "storm-'"$1"'" and .exited and .pid != $load.pid)] | length'; }
