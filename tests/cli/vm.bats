@@ -55,7 +55,8 @@ gone()
 	until_true "no machine" gone
 }
 
-# machine N TEXT: the first N boots end with TEXT on the console, each later one with a report
+# machine N TEXT [REPORT]: the first N boots end with TEXT on the console and REPORT, each later one
+# with a whole report
 machine()
 {
 	cat >"$tree/bin/qemu-system-x86_64" <<-END
@@ -65,8 +66,9 @@ machine()
 		echo "up 5.0" >"\$report"
 		if [ "\$(wc -l <"$tree/boots")" -le $1 ]; then
 			printf '%s\r\n' 'a line before' '$2' 'RAX: 1'
+			printf '${3:-}' >>"\$report"
 		else
-			echo "status 0" >>"\$report"
+			printf 'status 0\nend\n' >>"\$report"
 		fi
 	END
 }
@@ -86,7 +88,19 @@ boot_it()
 	[[ $output == *"ok 2 the first boot # skip "*"booted 3 times"* ]]
 }
 
-@test "but not for ever" {
+@test "also where it was the end of a process only" {
+	machine 1 'Oops: int3: 0000 [#1] SMP' 'status 0\nend\n'
+	boot_it 0
+	grep -x boots=2 "$tree/out.run"
+}
+
+@test "files that did not come back whole are no result" {
+	machine 1 '' 'status 0\n'
+	boot_it 125
+	grep -x boots=1 "$tree/out.run"
+}
+
+@test "but it does not boot for ever" {
 	machine 9 'int3: 0000 [#1] SMP'
 	boot_it 125
 	grep -x boots=5 "$tree/out.run"
