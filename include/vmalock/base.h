@@ -133,6 +133,14 @@ uint64_t vml_now_mono(void);
 uint64_t vml_now_boot(void);
 uint64_t vml_now_real(void);
 /*
+ * The three of one instant, as far as the host lets: between two readings the reader may lose
+ * the CPU for longer than a clock that was set differs, and then he reads again (src/base/clocks.c).
+ */
+struct vml_clocks {
+	uint64_t mono_ns, boot_ns, real_ns;
+};
+struct vml_clocks vml_now_clocks(void);
+/*
  * When what was due at @due_ns of CLOCK_MONOTONIC is due again: on the beat of the
  * clock, whatever it took; beats that were missed are left out.
  */

@@ -30,7 +30,7 @@ static struct live *to_live(struct vml_source *s)
 /* All but the rows. */
 static int take(struct live *l, struct vml_snapshot **ret)
 {
-	uint64_t boot_ns = vml_now_boot(), real_ns = vml_now_real();
+	struct vml_clocks now = vml_now_clocks();
 	struct vml_snapshot *s;
 	int64_t skipped;
 	int err;
@@ -46,8 +46,8 @@ static int take(struct live *l, struct vml_snapshot **ret)
 	s = vml_snapshot_new();
 	if (!s)
 		return -ENOMEM;
-	s->boot_ns = boot_ns;
-	s->real_ns = real_ns;
+	s->boot_ns = now.boot_ns;
+	s->real_ns = now.real_ns;
 	duty_account(&l->c.session.duty);
 	err = snapshot_fill(s, &l->c.session, &l->c.t);
 	if (!err)

@@ -63,6 +63,7 @@ static double start_time(void)
 {
 	FILE *f = fopen("/proc/self/stat", "re");
 	char text[1024] = "";
+	struct vml_clocks now;
 	uint64_t ticks;
 
 	if (f) { /* all of it: a name may have newlines */
@@ -71,8 +72,8 @@ static double start_time(void)
 	}
 	if (vml_proc_start_ticks(text, &ticks))
 		return NAN;
-	return ((double)vml_now_real() - (double)vml_now_boot()) / SECOND +
-	       (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	now = vml_now_clocks();
+	return ((double)now.real_ns - (double)now.boot_ns) / SECOND + (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 static void set_process(struct daemon *d, double *value)

@@ -25,8 +25,8 @@ static int64_t difference(uint64_t a, uint64_t b)
 }
 
 /*
- * NTP slews by at most 500 ppm, so a clock that was off by twice that was set; the two clocks are
- * read one after the other, with a scheduler between them.
+ * NTP slews by at most 500 ppm, so a clock that was off by twice that was set; the two clocks may
+ * not be of quite the same instant (vml_now_clocks()).
  */
 static bool is_step(int64_t step, uint64_t elapsed)
 {
@@ -35,21 +35,11 @@ static bool is_step(int64_t step, uint64_t elapsed)
 	return far > 100 * MS && far > elapsed / 1000;
 }
 
-/* Who loses the CPU between the two clocks did not sleep: of some readings it is the one that took least. */
 uint64_t stamp_slept(void)
 {
-	uint64_t ret = 0, least = UINT64_MAX;
-	int i;
+	struct vml_clocks now = vml_now_clocks();
 
-	for (i = 0; i < 8 && least > MS; i++) {
-		uint64_t mono = vml_now_mono(), boot = vml_now_boot(), took = vml_now_mono() - mono;
-
-		if (took < least) {
-			least = took;
-			ret = boot - mono;
-		}
-	}
-	return ret;
+	return now.boot_ns - now.mono_ns;
 }
 
 size_t stamp_compare(const struct stamp *prev, const struct stamp *next, uint64_t interval_ns,
