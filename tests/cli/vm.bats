@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# tests/vm/run without a virtual machine.
+# tests/vm/run without a virtual machine, and tests/vm/fetch without a mirror.
 
 bats_require_minimum_version 1.5.0
 load ../until
@@ -113,4 +113,86 @@ boot_it()
 	run -0 "$tree/tests/vm/judge" 6.12 "$tree/out" 125
 	[[ $output == *"it crashed"*"# BUG: kernel NULL pointer"*"# RAX: 1"* ]]
 	[[ $output != *"a line before"* && $output != *"first boot"* ]]
+}
+
+# mirror RELEASE...: has these kernels; what the lists say of it is of the last update
+mirror()
+{
+	local release dir=$tree/package
+	rm -rf "$tree/pool" && mkdir -p "$tree/pool"
+	for release in "$@"; do
+		rm -rf "$dir" && mkdir -p "$dir"/{DEBIAN,boot}
+		echo "$release" >"$dir/boot/vmlinuz-$release"
+		printf 'Package: linux-image-%s\nVersion: 1\nArchitecture: amd64\nMaintainer: a <a@example.org>\nDescription: x\n' \
+			"$release" >"$dir/DEBIAN/control"
+		dpkg-deb -b "$dir" "$tree/pool/linux-image-$release.deb" >/dev/null
+	done
+	cp "$BATS_TEST_DIRNAME/../vm/fetch" "$tree/tests/vm/fetch"
+	cat >"$tree/bin/apt-get" <<-END
+		#!/bin/bash
+		sources=\$(printf '%s\n' "\$@" | sed -n 's/^Dir::Etc::SourceParts=//p')/debian.sources
+		case " \$* " in
+		*' indextargets '*) echo 'Debian bookworm http://mirror.example/debian' ;;
+		*' update '*)
+			echo update >>"$tree/updates"
+			for suite in \$(sed -n 's/^Suites: //p' "\$sources"); do
+				! grep -qsx "\$suite" "$tree/gone" || { rc=100 &&
+					echo "E: The repository 'http://mirror.example/debian \$suite Release' does not have a Release file."; }
+			done
+			grep -q '^Suites: *[a-z]' "\$sources" || { rc=100 && echo 'E: Malformed entry 1 (Suite)'; }
+			[ -z "\${rc:-}" ] || exit \$rc
+			cp "\$sources" "$tree/sources"
+			ls "$tree/pool" | sed 's/\.deb\$//' >"$tree/lists"
+			;;
+		*' download '*) cp "$tree/pool/\${!#}.deb" . || { echo 'E: 404'; exit 100; } ;;
+		esac
+	END
+	printf '#!/bin/sh\ncat "%s/lists"\n' "$tree" >"$tree/bin/apt-cache"
+	chmod +x "$tree"/bin/apt-*
+}
+
+fetch()
+{
+	run -"$1" --separate-stderr env PATH="$tree/bin:$PATH" VM_CACHE="$tree/cache" "$tree/tests/vm/fetch" "${@:2}"
+}
+
+@test "lists that are older than the mirror are made again" {
+	mirror 6.1.0-5-cloud-amd64
+	fetch 0 6.1
+	[ "$output" = "$tree/cache/kernels/6.1.0-5-cloud-amd64/vmlinuz" ]
+	mirror 6.12.8-cloud-amd64
+	echo linux-image-6.12.7-cloud-amd64 >"$tree/lists" # is gone from the mirror, and what is there is unknown
+	fetch 0 6.12
+	[ "$(cat "$output")" = 6.12.8-cloud-amd64 ]
+	[ "$(wc -l <"$tree/updates")" = 2 ]
+	# a kernel that there was none of
+	mirror 7.0.1-cloud-amd64
+	fetch 0 7.0 6.12
+	[ "${lines[0]}" = "$tree/cache/kernels/7.0.1-cloud-amd64/vmlinuz" ]
+	[ "${lines[1]}" = "$tree/cache/kernels/6.12.8-cloud-amd64/vmlinuz" ]
+}
+
+@test "a kernel of which half came is none" {
+	mirror 6.1.0-5-cloud-amd64
+	mkdir -p "$tree/cache/kernels/6.1.0-5-cloud-amd64.new/boot"
+	echo half >"$tree/cache/kernels/6.1.0-5-cloud-amd64.new/boot/vmlinuz"
+	fetch 0 6.1
+	[ "$(cat "$output")" = 6.1.0-5-cloud-amd64 ]
+	truncate -s 300 "$tree/pool/"*.deb
+	rm -rf "$tree/cache/kernels"
+	fetch 1 6.1
+	[ "$(find "$tree/cache/kernels" -name 'vmlinuz*')" = "" ]
+}
+
+@test "a suite that is gone costs no other one" {
+	printf '%s\n' bookworm-backports sid >"$tree/gone"
+	mirror 6.1.0-5-cloud-amd64
+	fetch 0 6.1
+	grep -x 'Suites: bookworm trixie trixie-backports' "$tree/sources"
+	[[ $stderr == *"http://mirror.example/debian has no sid any more"* ]]
+	# but one that all are gone from is no mirror
+	printf '%s\n' bookworm bookworm-backports trixie trixie-backports sid >"$tree/gone"
+	rm -rf "$tree/cache"
+	fetch 1 6.1
+	[[ $stderr == *"apt-get update failed"* ]]
 }

@@ -75,9 +75,32 @@ apt_state()
 		stanza "$1" "$main" bookworm bookworm-backports trixie trixie-backports sid
 		[ -z "$security" ] || stanza "$1" "$security" bookworm-security trixie-security
 	} >"$state/sources/debian.sources"
-	apt_get "$1" update >"$state/log" 2>&1 && ! grep -m 1 '^[EW]: ' "$state/log" >&2 ||
+	updated "$1" "$state" || { without_the_gone "$state" && updated "$1" "$state"; } ||
 		problem "apt-get update failed, see $state/log" || return
 	touch "$state/complete"
+}
+
+updated() { apt_get "$1" update >"$2/log" 2>&1 && ! grep -m 1 '^[EW]: ' "$2/log" >&2; }
+
+# without_the_gone STATE: some day the mirror has a suite no more (404), which is to cost no other one
+without_the_gone()
+{
+	local uri suite
+	sed -nE "s/^E: The repository '(.*) (.*) Release' (does not|no longer) ha(ve|s) a Release file\.$/\1 \2/p" "$1/log" >"$1/gone"
+	while read -r uri suite; do
+		problem "$uri has no $suite any more"
+		sed -i -E "/^Suites: /s/ $suite( |$)/\\1/" "$1/sources/debian.sources"
+	done <"$1/gone"
+	[ -s "$1/gone" ]
+}
+
+# with_lists DEB_ARCH COMMAND...: and once more with new ones, when they are older than the mirror
+with_lists()
+{
+	apt_state "$1" || return
+	! "${@:2}" || return 0
+	rm -f "$VM_CACHE/apt-$1/complete"
+	apt_state "$1" && "${@:2}"
 }
 
 # debian_mirror SUITES: where the host's apt gets a suite that matches
@@ -109,7 +132,7 @@ apt_program()
 unpack_packages()
 {
 	local debs=$2.debs deb rc=0
-	rm -rf "$debs"
+	rm -rf "$debs" "$2"
 	mkdir -p "$debs" "$2"
 	(cd "$debs" && apt_get "$1" download "${@:3}" >"$debs/log" 2>&1) ||
 		problem "apt-get download: $(grep -m 1 '^E: ' "$debs/log" || echo failed)" || rc=1
