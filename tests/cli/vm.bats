@@ -193,6 +193,8 @@ fetch()
 	# but one that all are gone from is no mirror
 	printf '%s\n' bookworm bookworm-backports trixie trixie-backports sid >"$tree/gone"
 	rm -rf "$tree/cache"
-	fetch 1 6.1
+	: >"$tree/updates"
+	fetch 1 6.1 6.12
 	[[ $stderr == *"apt-get update failed"* ]]
+	[ "$(wc -l <"$tree/updates")" = 2 ] # with and without them; not again for another kernel
 }

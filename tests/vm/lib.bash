@@ -65,6 +65,9 @@ apt_state()
 {
 	local state=$VM_CACHE/apt-$1 main security
 	[ ! -e "$state/complete" ] || return 0
+	# the next kernel is not to wait for the same mirror
+	[ -z "$(find "$state/failed" -mmin -5 2>/dev/null)" ] ||
+		problem "apt-get update failed minutes ago, see $state/log" || return
 	command -v apt-get >/dev/null || problem 'no apt-get here, and the packages are Debian'\''s' || return
 	main=$(debian_mirror '^[a-z]+$')
 	security=$(debian_mirror '^[a-z]+-security$')
@@ -76,8 +79,8 @@ apt_state()
 		[ -z "$security" ] || stanza "$1" "$security" bookworm-security trixie-security
 	} >"$state/sources/debian.sources"
 	updated "$1" "$state" || { without_the_gone "$state" && updated "$1" "$state"; } ||
-		problem "apt-get update failed, see $state/log" || return
-	touch "$state/complete"
+		problem "apt-get update failed, see $state/log" || touch "$state/failed"
+	[ ! -e "$state/failed" ] && touch "$state/complete"
 }
 
 updated() { apt_get "$1" update >"$2/log" 2>&1 && ! grep -m 1 '^[EW]: ' "$2/log" >&2; }
