@@ -100,6 +100,17 @@ boot_it()
 	grep -x boots=1 "$tree/out.run"
 }
 
+@test "who hangs before init is not waited for until the end" {
+	machine 0 ''
+	sed -i '2a [ -e "$0.again" ] || { >"$0.again"; exec sleep 1000; }' "$tree/bin/qemu-system-x86_64"
+	# which does not end it
+	printf '#!/bin/sh\nshift 3\nexec "$@"\n' >"$tree/bin/timeout"
+	chmod +x "$tree/bin/timeout"
+	mkdir -p "$tree/root"
+	run -0 env PATH="$tree/bin:$PATH" "$tree/tests/vm/boot" -t 9 x86_64 "$tree/kernel" "$tree/root" "$tree/out" true
+	grep -x boots=2 "$tree/out.run"
+}
+
 @test "but it does not boot for ever" {
 	machine 9 'int3: 0000 [#1] SMP'
 	boot_it 125
