@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Not in clock.c, which tests replace. */
 #include "vmalock/base.h"
 
 #define TRIES 8
