@@ -33,6 +33,12 @@ void *vml_arena_copy(struct vml_arena *a, const void *p, size_t len);
 char *vml_arena_strdup(struct vml_arena *a, const char *s);
 /* Bytes taken from the system. */
 size_t vml_arena_bytes(const struct vml_arena *a);
+/*
+ * Gives back to the kernel what free() leaves, as it lies between what goes on: what many
+ * short-lived threads and processes took.  At most once in five seconds: @next_ns is the
+ * caller's, CLOCK_MONOTONIC, 0 at first.
+ */
+void vml_give_back(uint64_t *next_ns);
 
 /* ---- text from other processes is hostile (src/base/text.c) */
 
@@ -134,7 +140,7 @@ uint64_t vml_now_boot(void);
 uint64_t vml_now_real(void);
 /*
  * The three of one instant, as far as the host lets: between two readings the reader may lose
- * the CPU for longer than a clock that was set differs, and then he reads again (src/base/clocks.c).
+ * the CPU for longer than a clock that was set differs, and then he reads again (src/base/instant.c).
  */
 struct vml_clocks {
 	uint64_t mono_ns, boot_ns, real_ns;

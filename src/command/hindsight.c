@@ -27,6 +27,7 @@ struct hindsight {
 	uint64_t events; /* that were lost in the intervals of the file */
 	uint64_t begun_ns; /* CLOCK_BOOTTIME of the last file; 0: none yet */
 	uint64_t now_ns; /* of the last delta */
+	uint64_t give_back_ns; /* CLOCK_MONOTONIC; when free memory is given back again */
 	bool failed;
 };
 
@@ -119,6 +120,7 @@ int hindsight_add(struct hindsight *h, const struct vml_snapshot *delta)
 	h->now_ns = delta->boot_ns;
 	room -= h->writing.bytes < room ? h->writing.bytes : room;
 	vml_recent_trim(&h->ring, h->now_ns, h->o->hindsight_ns, room);
+	vml_give_back(&h->give_back_ns);
 	if (progress_wait(delta) >= (double)h->o->stall_ns)
 		h->asked = true;
 	if (may_begin(h))

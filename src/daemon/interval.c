@@ -4,7 +4,6 @@
  * that did not.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,23 +79,6 @@ static void guard(struct daemon *d, const struct vml_guard_input *in)
 			NULL);
 }
 
-/* ---- memory */
-
-/*
- * What many short-lived threads and processes took lies between what goes on, where
- * free() gives nothing back to the kernel.
- */
-#define GIVE_BACK_NS 5000000000ULL
-static void give_back(struct daemon *d)
-{
-	uint64_t now = vml_now_mono();
-
-	if (now < d->give_back_ns)
-		return;
-	malloc_trim(0);
-	d->give_back_ns = now + GIVE_BACK_NS;
-}
-
 /* ---- all of it */
 
 static void to_sinks(struct daemon *d, struct vml_snapshot *delta)
@@ -106,7 +88,7 @@ static void to_sinks(struct daemon *d, struct vml_snapshot *delta)
 		vml_log(d->log, VML_LOG_ERROR, "an interval is missing in the metrics: out of memory", NULL);
 	}
 	keep(d, delta);
-	give_back(d);
+	vml_give_back(&d->give_back_ns);
 	numbers_update(d, delta);
 }
 

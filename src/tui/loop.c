@@ -20,6 +20,7 @@ struct loop {
 	struct vml_guard guard;
 	struct tui_canvas canvas;
 	uint64_t next_ns; /* CLOCK_MONOTONIC of the next snapshot; UINT64_MAX: there is none */
+	uint64_t give_back_ns; /* CLOCK_MONOTONIC; when free memory is given back again */
 	uint32_t shown; /* snapshots, with the baseline; intervals of a file */
 	char *error;
 };
@@ -83,6 +84,7 @@ static int sample(struct loop *l)
 	}
 	count_shown(l);
 	err = tui_data_add(l->t, s);
+	vml_give_back(&l->give_back_ns);
 	return err ? fail(l, "cannot compare snapshots", err) : 0;
 }
 
