@@ -461,8 +461,8 @@ static int put_events(struct vml_store *w, const struct stamp *now, uint64_t int
 	int err = put_start(w, now);
 
 	if (w->missed)
-		snprintf(text, sizeof(text), "%llu intervals lost: %s", (unsigned long long)w->missed,
-			 causes[w->missed_cause]);
+		snprintf(text, sizeof(text), "%llu interval%s lost: %s", (unsigned long long)w->missed,
+			 w->missed == 1 ? "" : "s", causes[w->missed_cause]);
 	for (i = 0; i < n && !err; i++) {
 		if (event[i].kind == VML_EVENT_GAP)
 			event[i].text = w->missed ? text : w->started ? "not observed" : "restart";

@@ -342,10 +342,11 @@ own_mounts()
 		until more; do kill -0 $pid || exit; sleep 0.05; done
 		kill $pid; wait $pid; echo $?; cat err >&2
 		sqlite3 m/a.vml "PRAGMA integrity_check; SELECT count(*) FROM interval;
-			SELECT count(*) FROM event WHERE kind = '\''gap'\'' AND text LIKE '\''% intervals lost: disk_full'\''"'
-	[ "${lines[0]} ${lines[1]} ${lines[3]}" = "1 ok 1" ] || fail "$output $stderr"
+			SELECT count(*) FROM event WHERE kind = '\''gap'\'' AND text LIKE '\''% lost: disk_full'\''"'
+	# the last pages of the WAL may have room for some between those that are lost
+	[[ "${lines[0]} ${lines[1]} ${lines[3]}" == "1 ok "[1-9]* ]] || fail "$output $stderr"
 	[[ ${stderr_lines[0]} == "vmalock record: cannot keep this interval: No space left on device; going on" ]] || fail "$stderr"
-	[[ ${stderr_lines[1]} =~ ^"vmalock record: m/a.vml: ${lines[2]} intervals, "[0-9.]+[KM]"; lost: "[0-9]+" intervals (disk_full)"$ ]] ||
+	[[ ${stderr_lines[-1]} =~ ^"vmalock record: m/a.vml: ${lines[2]} intervals, "[0-9.]+[KM]"; lost: "[0-9]+" interval"s?" (disk_full)"$ ]] ||
 		fail "$stderr"
 }
 
