@@ -82,6 +82,12 @@ bool vml_text_word(const char **text, char *word, size_t n);
 __attribute__((format(printf, 3, 4))) int vml_text_printf(char *dst, size_t n, const char *fmt, ...);
 __attribute__((format(printf, 3, 0))) int vml_text_vprintf(char *dst, size_t n, const char *fmt, va_list ap);
 
+/* ---- FNV-1a, 64 bits (src/base/hash.c) */
+
+#define VML_HASH_NOTHING 0xcbf29ce484222325ULL
+/* @hash with @n bytes more. */
+uint64_t vml_hash(uint64_t hash, const void *p, size_t n);
+
 /* ---- numbers as people read them (src/base/format.c) */
 
 /* "0", "999", "12.3k", "4.56M", ...: three digits. Returns @buf. */

@@ -92,7 +92,7 @@ bool hindsight_write(struct hindsight *h)
 		return false;
 	if (h->writing.first) {
 		if (!vml_store_append(h->store, h->writing.first->delta)) /* losses are in the statistics */
-			h->events += progress_lost(h->writing.first->delta);
+			h->events += vml_snapshot_lost(h->writing.first->delta);
 		vml_recent_drop_first(&h->writing);
 	}
 	if (!h->writing.first)

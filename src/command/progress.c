@@ -53,16 +53,6 @@ double progress_wait(const struct vml_snapshot *d)
 	return longest;
 }
 
-uint64_t progress_lost(const struct vml_snapshot *d)
-{
-	uint64_t events = 0;
-	size_t i;
-
-	for (i = 0; i < d->nloss; i++)
-		events += d->loss[i].count;
-	return events;
-}
-
 static const char *rate(const struct vml_snapshot *d, enum vml_metric m, char *buf, size_t n)
 {
 	if (!(d->have[VML_PROCESS] & VML_METRIC_BIT(m)))
@@ -95,7 +85,7 @@ void progress_interval(struct progress *p, const struct vml_snapshot *d, uint64_
 
 	p->intervals++;
 	p->observed_ns += d->interval_ns;
-	p->events += progress_lost(d);
+	p->events += vml_snapshot_lost(d);
 	if (longest > p->longest_ns)
 		p->longest_ns = longest;
 	if (!p->terminal)

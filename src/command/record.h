@@ -54,8 +54,6 @@ double progress_wait(const struct vml_snapshot *delta);
 void progress_interval(struct progress *p, const struct vml_snapshot *delta, uint64_t bytes);
 /* A line of its own: the line of progress goes first. */
 __attribute__((format(printf, 2, 3))) void progress_say(struct progress *p, const char *fmt, ...);
-/* Events that were lost in @delta, of all causes. */
-uint64_t progress_lost(const struct vml_snapshot *delta);
 /* The closing line of @path, in whose intervals so many events were lost. */
 void progress_file(struct progress *p, const char *path, const struct vml_store_stats *s, uint64_t events,
 		   const char *more);

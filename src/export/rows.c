@@ -8,18 +8,10 @@
 #include "export/state.h"
 #include "vmalock/base.h"
 
-/* FNV-1a */
-static uint64_t hash_more(uint64_t hash, const char *s)
-{
-	do
-		hash = (hash ^ (unsigned char)*s) * 0x100000001b3ULL;
-	while (*s++);
-	return hash;
-}
-
+/* With their zeros: "a", "bc" is not "ab", "c". */
 static uint64_t hash_of(const char *a, const char *b)
 {
-	return hash_more(hash_more(0xcbf29ce484222325ULL, a), b);
+	return vml_hash(vml_hash(VML_HASH_NOTHING, a, strlen(a) + 1), b, strlen(b) + 1);
 }
 
 static int compare(uint64_t x, uint64_t y, const char *xa, const char *ya, const char *xb, const char *yb)

@@ -118,16 +118,6 @@ static const struct rule *find_rule(const struct part *parent, const struct part
 
 /* ---- texts */
 
-/* FNV-1a */
-static uint64_t hash_of(const struct part *p)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (size_t i = 0; i < p->len; i++)
-		hash = (hash ^ (unsigned char)p->text[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 static void copy(char dst[VML_CGROUP_TEXT], const struct part *p)
 {
 	size_t keep = VML_CGROUP_TEXT - 1 - 17;
@@ -139,7 +129,8 @@ static void copy(char dst[VML_CGROUP_TEXT], const struct part *p)
 	}
 	keep = vml_text_cut(p->text, keep);
 	memcpy(dst, p->text, keep);
-	snprintf(dst + keep, VML_CGROUP_TEXT - keep, "~%016llx", (unsigned long long)hash_of(p));
+	snprintf(dst + keep, VML_CGROUP_TEXT - keep, "~%016llx",
+		 (unsigned long long)vml_hash(VML_HASH_NOTHING, p->text, p->len));
 }
 
 /* The uid of a pod in "pod<uid>" or "kubepods-burstable-pod<uid>.slice". */

@@ -101,8 +101,7 @@ int vml_sample_add(struct vml_sample *s, const struct vml_snapshot *d)
 	s->mixed |= !same_host(s, d);
 	s->inexact |= !vml_snapshot_exact(d);
 	s->interval_ns += d->interval_ns;
-	for (i = 0; i < d->nloss; i++)
-		s->lost += d->loss[i].count;
+	s->lost += vml_snapshot_lost(d);
 	beat = &s->beat[s->n++];
 	beat->interval_ns = d->interval_ns;
 	for (i = 0; i < VML_NMETRICS; i++)

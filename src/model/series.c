@@ -96,8 +96,7 @@ int vml_series_add(struct vml_series *s, const struct vml_snapshot *d)
 	b->have &= d->have[VML_PROCESS];
 	for (i = 0; i < VML_NMETRICS; i++)
 		b->total[i] += d->total[i];
-	for (i = 0; i < d->nloss; i++)
-		b->lost += d->loss[i].count;
+	b->lost += vml_snapshot_lost(d);
 	for (i = 0; i < VML_SERIES_HISTS; i++)
 		add_hist(b->wait[i], &d->hist[i]);
 	s->boot_ns = d->boot_ns;

@@ -103,6 +103,16 @@ double vml_duty_ratio(const struct vml_snapshot *s)
 	return d->of_ns && d->attached_ns < d->of_ns ? (double)d->attached_ns / (double)d->of_ns : 1;
 }
 
+uint64_t vml_snapshot_lost(const struct vml_snapshot *s)
+{
+	uint64_t lost = 0;
+	size_t i;
+
+	for (i = 0; i < s->nloss; i++)
+		lost += s->loss[i].count;
+	return lost;
+}
+
 bool vml_snapshot_exact(const struct vml_snapshot *s)
 {
 	size_t i;

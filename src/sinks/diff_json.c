@@ -56,16 +56,6 @@ static json_t *time_of(uint64_t real_ns)
 	return json_string(vml_fmt_time(buf, sizeof(buf), real_ns));
 }
 
-static uint64_t lost(const struct vml_snapshot *d)
-{
-	uint64_t sum = 0;
-	size_t i;
-
-	for (i = 0; i < d->nloss; i++)
-		sum += d->loss[i].count;
-	return sum;
-}
-
 /* Of a side without intervals there is nothing to say. */
 #define GET_SUM(name, value) GET(name, struct vml_diff_side, x->sum ? (value) : json_null())
 
@@ -75,7 +65,7 @@ GET_SUM(side_from, time_of(x->from_ns))
 GET_SUM(side_until, time_of(x->until_ns))
 GET_SUM(side_interval_ns, vml_json_u64(x->sum->interval_ns))
 GET_SUM(side_faults, vml_knows(x->sum, VML_FAULTS) ? vml_json_u64(x->sum->total[VML_FAULTS]) : json_null())
-GET_SUM(side_lost, vml_json_u64(lost(x->sum)))
+GET_SUM(side_lost, vml_json_u64(vml_snapshot_lost(x->sum)))
 GET_SUM(side_redacted, json_boolean(vml_is_redacted(x->sum)))
 GET_SUM(side_host, vml_object(host_keys, &x->sum->host))
 GET_SUM(side_backend, x->sum->caps ? vml_object(backend_keys, x->sum->caps) : json_null())

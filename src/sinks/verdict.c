@@ -128,12 +128,9 @@ static void faults_text(const struct vml_snapshot *d, enum vml_health health, ch
 
 static void loss_clause(struct sentence *s, const struct vml_snapshot *d)
 {
-	uint64_t lost = 0;
+	uint64_t lost = vml_snapshot_lost(d);
 	char count[32];
-	size_t i;
 
-	for (i = 0; i < d->nloss; i++)
-		lost += d->loss[i].count;
 	if (lost)
 		clause(s, "; %s %s not counted", vml_grouped(count, sizeof(count), (double)lost),
 		       lost == 1 ? "event" : "events");

@@ -13,11 +13,7 @@
 
 struct vml_id tui_fold_id(const char *cgroup)
 {
-	uint64_t hash = 14695981039346656037ULL; /* FNV-1a */
-
-	for (; *cgroup; cgroup++)
-		hash = (hash ^ (unsigned char)*cgroup) * 1099511628211ULL;
-	return (struct vml_id){ .start_ns = hash };
+	return (struct vml_id){ .start_ns = vml_hash(VML_HASH_NOTHING, cgroup, strlen(cgroup)) };
 }
 
 static int by_cgroup(const void *a, const void *b)

@@ -26,11 +26,8 @@ const char *vml_web_query(const struct vml_web_request *rq, const char *key)
 uint64_t vml_web_client(const struct vml_web_request *rq)
 {
 	const struct web_address *a = rq->connection->address;
-	uint64_t hash = 14695981039346656037ULL; /* FNV-1a */
-	size_t i;
+	uint64_t hash = vml_hash(VML_HASH_NOTHING, a->key, sizeof(a->key));
 
-	for (i = 0; i < sizeof(a->key); i++)
-		hash = (hash ^ a->key[i]) * 1099511628211ULL;
 	return hash ? hash : 1;
 }
 
