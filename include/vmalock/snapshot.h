@@ -246,6 +246,14 @@ struct vml_loss {
 	const char *help; /* one sentence */
 	uint64_t count;
 };
+/* What @cause means, one sentence; "" for one that is not known. */
+const char *vml_loss_help(const char *cause);
+/* All causes there are, the @i-th; NULL behind the last. One that ends in '_' goes on with the name of a program. */
+const char *vml_loss_cause(size_t i);
+/* Nothing went uncounted: a row, a stack, a name or a maximum is missing. */
+bool vml_loss_is_detail(const char *cause);
+/* Outcomes and reasons come from what was lost: the others have the wrong one. */
+bool vml_loss_spoils(const char *cause);
 
 /* Lookups of VMAs under RCU by who made them (exact detail). */
 struct vml_lookup {

@@ -86,41 +86,39 @@ static int fill_lookups(struct vml_snapshot *s, const struct session *session)
 
 /* ---- losses */
 
-static const struct {
-	const char *cause, *help;
-} causes[VML_NLOSS] = {
-	[VML_LOSS_THREAD_STORAGE] = { "thread_storage", "Events of threads for which there was no storage." },
-	[VML_LOSS_PROCESS_MAP_FULL] = { "process_map_full",
-					"Threads counted as (untracked): no room for their process." },
-	[VML_LOSS_VMA_MAP_FULL] = { "vma_map_full", "Faults counted in their process but in no VMA row, by groups." },
-	[VML_LOSS_WALK_FAILED] = { "walk_failed",
-				   "Times a VMA could not be found, because it was being changed: row [unknown]." },
-	[VML_LOSS_FILE_MAP_FULL] = { "file_map_full", "VMA rows without a file name." },
-	[VML_LOSS_CGROUP_MAP_FULL] = { "cgroup_map_full", "Processes without a cgroup path." },
-	[VML_LOSS_EXIT_RECORDS] = { "exit_records", "Exited threads without a row; their process has their counts." },
-	[VML_LOSS_LOCK_INFLIGHT] = { "lock_inflight_at_start", "Waits and holds that began before the program." },
-	[VML_LOSS_LOCK_UNMATCHED] = { "lock_unmatched", "mmap_lock events that fit no open wait or hold." },
-	[VML_LOSS_LOCK_SLOTS] = { "lock_slots", "Threads in flight on more address spaces than are followed." },
-	[VML_LOSS_STACK_FAILED] = { "stack_failed", "Faults counted as hits for lack of a kernel stack." },
-	[VML_LOSS_KERNEL_FAULT_UNSERVED] = { "kernel_fault_unserved", "Kernel-mode faults that never took mmap_lock." },
-	[VML_LOSS_MAX_RACE] = { "max_race", "Maxima given up under contention." },
-	[VML_LOSS_EXEC_MIXED] = { "exec_mixed", "Execs whose earlier numbers stayed with the new program." },
-	[VML_LOSS_RETURN_UNSEEN] = { "return_unseen",
-				     "Functions whose return was not seen: too many were running at once." },
-	[VML_LOSS_FAULT_UNSEEN] = { "fault_unseen", "Fallbacks and bypasses of faults that were not seen to begin." },
-	[VML_LOSS_TIME_MAP_FULL] = { "time_map_full", "Durations of faults without room for their process." },
-	[VML_LOSS_LOCK_NESTED] = { "lock_nested", "mmap_lock events inside the handling of another." },
-	[VML_LOSS_LEDGER_MAP_FULL] = { "ledger_map_full", "mmap_lock events that no ledger had room for: waits are "
-							  "in the rows, and not in totals or blame." },
-	[VML_LOSS_LEDGER_HEALED] = { "ledger_healed", "Holders of mmap_lock whose release was not seen; what they "
-						      "were charged is handover." },
-	[VML_LOSS_LEDGER_STALE] = { "ledger_stale", "Releases of mmap_lock after that." },
-	[VML_LOSS_BLOCKER_MAP_FULL] = { "blocker_map_full", "Holds charged to (untracked): no room for the holder." },
-	[VML_LOSS_HOLDER_STACK] = { "holder_stack", "Stacks of holders that could not be kept." },
+static const char *const causes[VML_NLOSS] = {
+	[VML_LOSS_THREAD_STORAGE] = "thread_storage",
+	[VML_LOSS_PROCESS_MAP_FULL] = "process_map_full",
+	[VML_LOSS_VMA_MAP_FULL] = "vma_map_full",
+	[VML_LOSS_WALK_FAILED] = "walk_failed",
+	[VML_LOSS_FILE_MAP_FULL] = "file_map_full",
+	[VML_LOSS_CGROUP_MAP_FULL] = "cgroup_map_full",
+	[VML_LOSS_EXIT_RECORDS] = "exit_records",
+	[VML_LOSS_LOCK_INFLIGHT] = "lock_inflight_at_start",
+	[VML_LOSS_LOCK_UNMATCHED] = "lock_unmatched",
+	[VML_LOSS_LOCK_SLOTS] = "lock_slots",
+	[VML_LOSS_STACK_FAILED] = "stack_failed",
+	[VML_LOSS_KERNEL_FAULT_UNSERVED] = "kernel_fault_unserved",
+	[VML_LOSS_MAX_RACE] = "max_race",
+	[VML_LOSS_EXEC_MIXED] = "exec_mixed",
+	[VML_LOSS_RETURN_UNSEEN] = "return_unseen",
+	[VML_LOSS_FAULT_UNSEEN] = "fault_unseen",
+	[VML_LOSS_TIME_MAP_FULL] = "time_map_full",
+	[VML_LOSS_LOCK_NESTED] = "lock_nested",
+	[VML_LOSS_LEDGER_MAP_FULL] = "ledger_map_full",
+	[VML_LOSS_LEDGER_HEALED] = "ledger_healed",
+	[VML_LOSS_LEDGER_STALE] = "ledger_stale",
+	[VML_LOSS_BLOCKER_MAP_FULL] = "blocker_map_full",
+	[VML_LOSS_HOLDER_STACK] = "holder_stack",
 };
 
 #define MISSES "recursion_misses_"
 #define PROGRAMS_MAX 64
+
+static void add_loss(struct vml_snapshot *s, const char *cause, uint64_t count)
+{
+	s->loss[s->nloss++] = (struct vml_loss){ cause, vml_loss_help(cause), count };
+}
 
 struct misses {
 	struct vml_snapshot *s;
@@ -139,9 +137,7 @@ static void add_miss(void *arg, const char *program, uint64_t n)
 	if (!copy)
 		m->err = -ENOMEM;
 	else if (m->s->nloss < m->room)
-		m->s->loss[m->s->nloss++] =
-			(struct vml_loss){ copy, "Events skipped because a program or kprobe was running on that CPU.",
-					   n };
+		add_loss(m->s, copy, n);
 }
 
 static int fill_losses(struct vml_snapshot *s, const struct session *session, const uint64_t counter[VML_NCOUNTERS],
@@ -154,29 +150,14 @@ static int fill_losses(struct vml_snapshot *s, const struct session *session, co
 	if (!s->loss)
 		return -ENOMEM;
 	for (size_t i = 0; i < VML_NLOSS; i++)
-		s->loss[s->nloss++] = (struct vml_loss){ causes[i].cause, causes[i].help, counter[i] };
-	s->loss[s->nloss++] = (struct vml_loss){
-		"exits_missed",
-		"Threads whose end was not seen: what they did with mmap_lock while they exited is missing.",
-		t->exits_missed
-	};
+		add_loss(s, causes[i], counter[i]);
+	add_loss(s, "exits_missed", t->exits_missed);
 	if (session->nperf) {
-		s->loss[s->nloss++] = (struct vml_loss){
-			"page_fault_events_skipped",
-			"Faults not counted: perf did not hand the event over, for it throttles or was busy.",
-			t->perf_skipped
-		};
-		s->loss[s->nloss++] = (struct vml_loss){
-			"page_fault_events_late",
-			"Times a CPU was online without its event, for it had been offline: its faults until then "
-			"are missing.",
-			session->perf_late
-		};
+		add_loss(s, "page_fault_events_skipped", t->perf_skipped);
+		add_loss(s, "page_fault_events_late", session->perf_late);
 	}
 	if (session->duty.possible)
-		s->loss[s->nloss++] = (struct vml_loss){ "hooks_not_attached",
-							 "Times the hooks on every fault could not be attached again.",
-							 session->duty.failed };
+		add_loss(s, "hooks_not_attached", session->duty.failed);
 	err = session_misses(session, add_miss, &m);
 	return err ? err : m.err;
 }

@@ -111,7 +111,7 @@ static int add_missed(struct connected *c, struct vml_snapshot *s)
 		memcpy(loss, s->loss, s->nloss * sizeof(*loss));
 	loss[s->nloss++] = (struct vml_loss){
 		.cause = "missed_snapshots",
-		.help = "Snapshots of vmalockd that were not fetched in time: what ended in them is in the totals only.",
+		.help = vml_loss_help("missed_snapshots"),
 		.count = c->missed,
 	};
 	s->loss = loss;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
+#include <string.h>
 
 #include "export/metric.h"
 #include "vmalock/export.h"
+#include "vmalock/snapshot.h"
 
 static const char intro[] =
 	"# Metrics\n"
@@ -37,8 +39,18 @@ static const char values[] =
 	"| `result` | `hit`: got the VMA lock; `abort`: refused; `miss`: began again (counted beside the other two) |\n"
 	"| `context` | ";
 
-static const char rest[] =
+static const char losses[] =
 	"; `other` for all else. `kernel page fault`: inside any system call |\n"
+	"\n"
+	"## Causes of losses\n"
+	"\n"
+	"Those of `vmalock_lost_events_total`, of `loss` in JSON, and of the line `lost:` of the screens, whose view 7 has "
+	"them, too. What was skipped by a program is counted for each program.\n"
+	"\n"
+	"| cause | meaning |\n"
+	"|---|---|\n";
+
+static const char rest[] =
 	"\n"
 	"## Identities\n"
 	"\n"
@@ -67,6 +79,13 @@ static void put_metric(FILE *out, const struct metric *m)
 	fprintf(out, "%s | %s |\n", m->rows ? " *" : "", m->help);
 }
 
+static void put_cause(FILE *out, const char *cause)
+{
+	bool of_program = cause[strlen(cause) - 1] == '_';
+
+	fprintf(out, "| `%s%s` | %s |\n", cause, of_program ? "PROGRAM" : "", vml_loss_help(cause));
+}
+
 int vml_export_doc_write(FILE *out)
 {
 	const char *value[2];
@@ -79,6 +98,9 @@ int vml_export_doc_write(FILE *out)
 		set_metric(SET_BLAMED + i, value);
 		fprintf(out, "%s`%s`", i ? ", " : "", value[0]);
 	}
+	fputs(losses, out);
+	for (size_t i = 0; vml_loss_cause(i); i++)
+		put_cause(out, vml_loss_cause(i));
 	fputs(rest, out);
 	return ferror(out) ? -EIO : 0;
 }

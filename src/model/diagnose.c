@@ -438,19 +438,6 @@ static void healthy(struct judge *j)
 	x->change = "nothing";
 }
 
-/* Nothing went uncounted with these: a row, a stack, a name or a maximum is missing. */
-static bool only_a_detail(const char *cause)
-{
-	static const char *const details[] = { "exit_records", "holder_stack",	"max_race",
-					       "vma_map_full", "file_map_full", "cgroup_map_full" };
-	size_t i;
-
-	for (i = 0; i < VML_ARRAY_SIZE(details); i++)
-		if (!strcmp(cause, details[i]))
-			return true;
-	return false;
-}
-
 static void look_for_losses(struct judge *j)
 {
 	const struct vml_snapshot *d = j->delta;
@@ -458,7 +445,7 @@ static void look_for_losses(struct judge *j)
 	size_t i;
 
 	for (i = 0; i < d->nloss; i++)
-		j->lost += only_a_detail(d->loss[i].cause) ? 0 : d->loss[i].count;
+		j->lost += vml_loss_is_detail(d->loss[i].cause) ? 0 : d->loss[i].count;
 	if (d->self.from_bpf)
 		events = fmax(events, (double)d->self.bpf_runs);
 	j->lossy = (double)j->lost > events * VML_COMPARE_MAX_LOSS;

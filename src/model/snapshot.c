@@ -77,25 +77,6 @@ const struct vml_row *vml_rows_find(const struct vml_rows *r, const struct vml_i
 	return r->n ? bsearch(id, r->row, r->n, sizeof(*r->row), compare_row) : NULL;
 }
 
-/* Outcomes and reasons come from these; what they skipped has the wrong one. */
-static bool spoils(const char *cause)
-{
-	static const char *const prefix[] = { "recursion_misses_fentry_",
-					      "recursion_misses_kprobe_",
-					      "recursion_misses_kretprobe_",
-					      "recursion_misses_tp_page_fault",
-					      "recursion_misses_tp_mmap_lock_acquire_returned",
-					      "return_unseen",
-					      "fault_unseen" };
-	size_t i;
-
-	for (i = 0; i < VML_ARRAY_SIZE(prefix); i++) {
-		if (!strncmp(cause, prefix[i], strlen(prefix[i])))
-			return true;
-	}
-	return false;
-}
-
 double vml_duty_ratio(const struct vml_snapshot *s)
 {
 	const struct vml_duty *d = &s->duty;
@@ -120,7 +101,7 @@ bool vml_snapshot_exact(const struct vml_snapshot *s)
 	if (s->duty.attached_ns < s->duty.of_ns || s->duty.extrapolated || s->duty.unknown)
 		return false;
 	for (i = 0; i < s->nloss; i++) {
-		if (s->loss[i].count && spoils(s->loss[i].cause))
+		if (s->loss[i].count && vml_loss_spoils(s->loss[i].cause))
 			return false;
 	}
 	return true;

@@ -18,6 +18,11 @@ struct vml_snapshot *tui_shown(struct tui *t)
 	return t->delta ? t->delta : shown_pair(t)->cur;
 }
 
+const struct vml_snapshot *tui_counted(struct tui *t)
+{
+	return t->replay ? t->delta : shown_pair(t)->cur;
+}
+
 static void drop_delta(struct tui *t)
 {
 	vml_snapshot_free(t->folded);

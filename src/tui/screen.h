@@ -164,6 +164,8 @@ void tui_free(struct tui *t);
 
 /* What is shown: the delta, or the snapshot before there is one. */
 struct vml_snapshot *tui_shown(struct tui *t);
+/* The counts since the start; of a recording those of the interval that is shown. NULL: none yet. */
+const struct vml_snapshot *tui_counted(struct tui *t);
 /* Takes over @s as the newest snapshot. -ENOMEM */
 int tui_data_add(struct tui *t, struct vml_snapshot *s);
 /* Makes the delta again: the filter changed. -ENOMEM */

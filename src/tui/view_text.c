@@ -91,6 +91,25 @@ static void draw_text(struct tui *t, struct tui_canvas *c, const struct tui_area
 	put_text(c, a, -(int)cursor->at, text);
 }
 
+/* The line "lost:" has those of one interval, and goes with it. */
+static void write_losses(FILE *f, const struct vml_snapshot *s, bool interval)
+{
+	bool any = false;
+	char count[32];
+
+	for (size_t i = 0; s && i < s->nloss; i++) {
+		if (!s->loss[i].count)
+			continue;
+		if (!any)
+			fprintf(f, "Lost %s:\n", interval ? "in this interval" : "since counting began");
+		any = true;
+		fprintf(f, "  %10s  %-22s  %s\n", vml_fmt_count(count, sizeof(count), (double)s->loss[i].count),
+			s->loss[i].cause, s->loss[i].help);
+	}
+	if (any)
+		fputc('\n', f);
+}
+
 void tui_draw_doctor(struct tui *t, struct tui_canvas *c, const struct tui_area *a)
 {
 	char *text = NULL;
@@ -103,6 +122,7 @@ void tui_draw_doctor(struct tui *t, struct tui_canvas *c, const struct tui_area 
 	if (t->replay)
 		fprintf(f, "As it was on %s when this was recorded%s\n\n", s->host.name,
 			s->caps ? ":" : " is not known.");
+	write_losses(f, tui_counted(t), t->replay);
 	if (s->caps)
 		vml_doctor_write(f, s->caps, c->utf8);
 	if (!vml_text_close(f, &text))
@@ -156,6 +176,7 @@ static void write_help(FILE *f)
 	      "  blame     time waited that is charged to who held the lock then\n"
 	      "  handover  time waited while nobody held it: the next owner was on its way\n"
 	      "  serve     time from a fault to the end of its handler\n"
+	      "  lost      happened, and was not counted (D says what each cause means)\n"
 	      "  -         cannot be seen here; never the same as 0 (D says why)\n",
 	      f);
 	write_columns(f, "COLUMNS, with their name for -s", VML_PROCESS);

@@ -33,6 +33,7 @@ recorded()
 	said=$(sqlite3 a.vml "SELECT sum(faults) >= $total, max(exited) FROM processes WHERE pid = $pid")
 	[ "$said" = '1|1' ] || fail "$total faults: $(sqlite3 a.vml "SELECT sum(faults), max(exited) FROM processes WHERE pid = $pid
 		UNION ALL SELECT cause, count FROM losses")"
+	[ "$(sqlite3 a.vml "SELECT count(*) > 20, sum(help = '') FROM cause")" = '1|0' ]
 	[ "$(sqlite3 a.vml 'SELECT count(*) FROM interval')" = "$(wc -l <live)" ] || fail "$(wc -l <live) lines"
 	said=$(jq -c -s '[(map(.stacks | length) | add), (map(.totals.wait_ns) | add)]' live)
 	[ "$(jq '.[0] > 0' <<<"$said")" = true ] || fail "stacks, ns waited: $said"

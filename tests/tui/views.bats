@@ -105,6 +105,9 @@ all_views()
 	start 80 24 VML_FAKE_LOSS=1
 	see '^lost: 1,200 vma_map_full, 3 thread_storage'
 	see_screen loss
+	keys 7
+	see '^Lost since counting began:$'
+	see '^ +[0-9.]+k?  vma_map_full +Counted in the process, but in no VMA row\.$'
 }
 
 @test "empty views say why they are empty" {
