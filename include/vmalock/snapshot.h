@@ -391,7 +391,7 @@ struct vml_snapshot {
 /* Share of the time that the hooks on every fault were attached: exactly 1 when always. */
 double vml_duty_ratio(const struct vml_snapshot *s);
 
-/* All that @s counted as lost (a delta: in its interval), of every cause. */
+/* Events that were not counted in @s (a delta: in its interval): of every cause that is not only a detail. */
 uint64_t vml_snapshot_lost(const struct vml_snapshot *s);
 /*
  * True when nothing of @s (a delta: of its interval) was skipped by a program

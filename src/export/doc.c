@@ -45,10 +45,11 @@ static const char losses[] =
 	"## Causes of losses\n"
 	"\n"
 	"Those of `vmalock_lost_events_total`, of `loss` in JSON, and of the line `lost:` of the screens, whose view 7 has "
-	"them, too. What was skipped by a program is counted for each program.\n"
+	"them, too. What was skipped by a program is counted for each program. Of some causes nothing went uncounted, and "
+	"a row, a name, a stack or a maximum is missing: these are in no sum of lost events.\n"
 	"\n"
-	"| cause | meaning |\n"
-	"|---|---|\n";
+	"| cause | uncounted | meaning |\n"
+	"|---|---|---|\n";
 
 static const char rest[] =
 	"\n"
@@ -83,7 +84,8 @@ static void put_cause(FILE *out, const char *cause)
 {
 	bool of_program = cause[strlen(cause) - 1] == '_';
 
-	fprintf(out, "| `%s%s` | %s |\n", cause, of_program ? "PROGRAM" : "", vml_loss_help(cause));
+	fprintf(out, "| `%s%s` | %s | %s |\n", cause, of_program ? "PROGRAM" : "",
+		vml_loss_is_detail(cause) ? "no" : "yes", vml_loss_help(cause));
 }
 
 int vml_export_doc_write(FILE *out)

@@ -442,10 +442,8 @@ static void look_for_losses(struct judge *j)
 {
 	const struct vml_snapshot *d = j->delta;
 	double events = (double)d->total[VML_FAULTS];
-	size_t i;
 
-	for (i = 0; i < d->nloss; i++)
-		j->lost += vml_loss_is_detail(d->loss[i].cause) ? 0 : d->loss[i].count;
+	j->lost = vml_snapshot_lost(d);
 	if (d->self.from_bpf)
 		events = fmax(events, (double)d->self.bpf_runs);
 	j->lossy = (double)j->lost > events * VML_COMPARE_MAX_LOSS;

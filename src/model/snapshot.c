@@ -90,7 +90,7 @@ uint64_t vml_snapshot_lost(const struct vml_snapshot *s)
 	size_t i;
 
 	for (i = 0; i < s->nloss; i++)
-		lost += s->loss[i].count;
+		lost += vml_loss_is_detail(s->loss[i].cause) ? 0 : s->loss[i].count;
 	return lost;
 }
 
