@@ -34,11 +34,11 @@ char *vml_arena_strdup(struct vml_arena *a, const char *s);
 /* Bytes taken from the system. */
 size_t vml_arena_bytes(const struct vml_arena *a);
 /*
- * Gives back to the kernel what free() leaves, as it lies between what goes on: what many
- * short-lived threads and processes took.  At most once in five seconds: @next_ns is the
+ * Gives to the kernel what free() keeps because it lies between blocks that are in use: what
+ * many short-lived threads and processes took.  At most once in five seconds: @next_ns is the
  * caller's, CLOCK_MONOTONIC, 0 at first.
  */
-void vml_give_back(uint64_t *next_ns);
+void vml_memory_give_back(uint64_t *next_ns);
 
 /* ---- text from other processes is hostile (src/base/text.c) */
 
@@ -99,7 +99,7 @@ char *vml_fmt_bytes(char *buf, size_t n, double bytes);
 /* "99.97%": never rounds up to 100 % nor down to 0 % what is neither. */
 char *vml_fmt_percent(char *buf, size_t n, double ratio);
 /* Puts a space between number and unit, "99.97%" to "99.97 %", in a buffer of @n bytes. Returns @buf. */
-char *vml_spaced(char *buf, size_t n);
+char *vml_fmt_spaced(char *buf, size_t n);
 /* "42 %", "<1 %", ">99 %": the same for a sentence. */
 char *vml_fmt_whole_percent(char *buf, size_t n, double ratio);
 /* RFC 3339 UTC with nanoseconds from CLOCK_REALTIME ns. */

@@ -250,9 +250,9 @@ struct vml_loss {
 const char *vml_loss_help(const char *cause);
 /* All causes there are, the @i-th; NULL behind the last. One that ends in '_' goes on with the name of a program. */
 const char *vml_loss_cause(size_t i);
-/* Nothing went uncounted: a row, a stack, a name or a maximum is missing. */
+/* All is counted where it belongs: a row, a stack, a name or a maximum is missing. */
 bool vml_loss_is_detail(const char *cause);
-/* Outcomes and reasons come from what was lost: the others have the wrong one. */
+/* What was lost would have told outcomes and reasons: events that are counted may have the wrong one. */
 bool vml_loss_spoils(const char *cause);
 
 /* Lookups of VMAs under RCU by who made them (exact detail). */
@@ -391,8 +391,9 @@ struct vml_snapshot {
 /* Share of the time that the hooks on every fault were attached: exactly 1 when always. */
 double vml_duty_ratio(const struct vml_snapshot *s);
 
-/* Events that were not counted in @s (a delta: in its interval): of every cause that is not only a detail. */
+/* Events that are not counted in @s (a delta: of its interval), or not where they belong; and details beside them. */
 uint64_t vml_snapshot_lost(const struct vml_snapshot *s);
+uint64_t vml_snapshot_lost_details(const struct vml_snapshot *s);
 /*
  * True when nothing of @s (a delta: of its interval) was skipped by a program
  * that outcomes and reasons come from, and nothing was extrapolated.  While it is

@@ -128,7 +128,7 @@ size_t vml_arena_bytes(const struct vml_arena *a)
 }
 
 #define GIVE_BACK_NS 5000000000ULL
-void vml_give_back(uint64_t *next_ns)
+void vml_memory_give_back(uint64_t *next_ns)
 {
 	uint64_t now = vml_now_mono();
 

@@ -186,7 +186,7 @@ char *vml_fmt_percent(char *buf, size_t n, double ratio)
 	return put_hundredths(buf, n, "", hundredths, false, "%");
 }
 
-char *vml_spaced(char *buf, size_t n)
+char *vml_fmt_spaced(char *buf, size_t n)
 {
 	size_t sign = strspn(buf, "<>"), number = strspn(buf + sign, "0123456789."), len = strlen(buf);
 	char *unit = buf + sign + number;

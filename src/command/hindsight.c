@@ -24,7 +24,7 @@ struct hindsight {
 	struct vml_store *store; /* being written; NULL: none */
 	char *path;
 	bool asked;
-	uint64_t events; /* that were lost in the intervals of the file */
+	uint64_t events, details; /* that were lost in the intervals of the file */
 	uint64_t begun_ns; /* CLOCK_BOOTTIME of the last file; 0: none yet */
 	uint64_t now_ns; /* of the last delta */
 	uint64_t give_back_ns; /* CLOCK_MONOTONIC; when free memory is given back again */
@@ -54,7 +54,7 @@ static void begin_file(struct hindsight *h)
 
 	h->asked = false;
 	h->begun_ns = h->now_ns;
-	h->events = 0;
+	h->events = h->details = 0;
 	free(h->path);
 	h->path = NULL;
 	err = vml_recording_create_free(h->base, &so, &h->path, &h->store, error);
@@ -79,7 +79,7 @@ static void end_file(struct hindsight *h)
 	h->failed |= err;
 	if (err)
 		progress_say(h->progress, "cannot close %s: %s", h->path, strerror(-err));
-	progress_file(h->progress, h->path, &stats, h->events,
+	progress_file(h->progress, h->path, &stats, h->events, h->details,
 		      h->writing.first ? ", cut short by a signal"
 		      : h->writing.cut ? ", fewer than asked for: --hindsight-memory is too little"
 				       : "");
@@ -91,8 +91,10 @@ bool hindsight_write(struct hindsight *h)
 	if (!h->store)
 		return false;
 	if (h->writing.first) {
-		if (!vml_store_append(h->store, h->writing.first->delta)) /* losses are in the statistics */
+		if (!vml_store_append(h->store, h->writing.first->delta)) { /* losses are in the statistics */
 			h->events += vml_snapshot_lost(h->writing.first->delta);
+			h->details += vml_snapshot_lost_details(h->writing.first->delta);
+		}
 		vml_recent_drop_first(&h->writing);
 	}
 	if (!h->writing.first)
@@ -120,7 +122,7 @@ int hindsight_add(struct hindsight *h, const struct vml_snapshot *delta)
 	h->now_ns = delta->boot_ns;
 	room -= h->writing.bytes < room ? h->writing.bytes : room;
 	vml_recent_trim(&h->ring, h->now_ns, h->o->hindsight_ns, room);
-	vml_give_back(&h->give_back_ns);
+	vml_memory_give_back(&h->give_back_ns);
 	if (progress_wait(delta) >= (double)h->o->stall_ns)
 		h->asked = true;
 	if (may_begin(h))

@@ -86,6 +86,7 @@ void progress_interval(struct progress *p, const struct vml_snapshot *d, uint64_
 	p->intervals++;
 	p->observed_ns += d->interval_ns;
 	p->events += vml_snapshot_lost(d);
+	p->details += vml_snapshot_lost_details(d);
 	if (longest > p->longest_ns)
 		p->longest_ns = longest;
 	if (!p->terminal)
@@ -115,7 +116,7 @@ void progress_say(struct progress *p, const char *fmt, ...)
 }
 
 void progress_file(struct progress *p, const char *path, const struct vml_store_stats *s, uint64_t events,
-		   const char *more)
+		   uint64_t details, const char *more)
 {
 	char lost[256] = "", size[32];
 	size_t len = 0;
@@ -127,8 +128,11 @@ void progress_file(struct progress *p, const char *path, const struct vml_store_
 						len ? "," : "", (unsigned long long)s->lost[i], plural(s->lost[i]),
 						vml_store_cause_name(i));
 	if (events && len < sizeof(lost))
-		len += (size_t)snprintf(lost + len, sizeof(lost) - len, "%s %llu events", len ? "," : "",
-					(unsigned long long)events);
+		len += (size_t)snprintf(lost + len, sizeof(lost) - len, "%s %llu event%s", len ? "," : "",
+					(unsigned long long)events, plural(events));
+	if (details && len < sizeof(lost))
+		len += (size_t)snprintf(lost + len, sizeof(lost) - len, "%s %llu detail%s", len ? "," : "",
+					(unsigned long long)details, plural(details));
 	progress_say(p, "%s: %llu interval%s, %s%s; %s%s", path, (unsigned long long)s->intervals, plural(s->intervals),
 		     vml_fmt_bytes(size, sizeof(size), (double)s->bytes), more, len ? "lost:" : "nothing lost", lost);
 }

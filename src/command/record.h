@@ -45,7 +45,7 @@ struct progress {
 	bool shown;
 	double longest_ns; /* wait; -1: not known */
 	uint64_t intervals, observed_ns;
-	uint64_t events; /* that were lost */
+	uint64_t events, details; /* that were lost (snapshot.h) */
 };
 void progress_init(struct progress *p, const struct record *o);
 /* Longest wait for a lock that began or ended in @delta, at least; -1: not known. */
@@ -54,9 +54,9 @@ double progress_wait(const struct vml_snapshot *delta);
 void progress_interval(struct progress *p, const struct vml_snapshot *delta, uint64_t bytes);
 /* A line of its own: the line of progress goes first. */
 __attribute__((format(printf, 2, 3))) void progress_say(struct progress *p, const char *fmt, ...);
-/* The closing line of @path, in whose intervals so many events were lost. */
+/* The closing line of @path, in whose intervals so many events and details were lost. */
 void progress_file(struct progress *p, const char *path, const struct vml_store_stats *s, uint64_t events,
-		   const char *more);
+		   uint64_t details, const char *more);
 
 /* ---- hindsight.c */
 

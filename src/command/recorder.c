@@ -247,7 +247,7 @@ static bool end_file(struct recorder *r)
 		return true;
 	}
 	vml_store_stats(r->store, &stats);
-	progress_file(&r->progress, r->path, &stats, r->progress.events, "");
+	progress_file(&r->progress, r->path, &stats, r->progress.events, r->progress.details, "");
 	err = vml_store_close(r->store);
 	r->store = NULL;
 	if (err)

@@ -88,7 +88,7 @@ static void to_sinks(struct daemon *d, struct vml_snapshot *delta)
 		vml_log(d->log, VML_LOG_ERROR, "an interval is missing in the metrics: out of memory", NULL);
 	}
 	keep(d, delta);
-	vml_give_back(&d->give_back_ns);
+	vml_memory_give_back(&d->give_back_ns);
 	numbers_update(d, delta);
 }
 

@@ -45,10 +45,10 @@ static const char losses[] =
 	"## Causes of losses\n"
 	"\n"
 	"Those of `vmalock_lost_events_total`, of `loss` in JSON, and of the line `lost:` of the screens, whose view 7 has "
-	"them, too. What was skipped by a program is counted for each program. Of some causes nothing went uncounted, and "
-	"a row, a name, a stack or a maximum is missing: these are in no sum of lost events.\n"
+	"them, too. What a program missed is counted for each program. Of some causes all is counted where it belongs, and "
+	"a row, a name, a stack or a maximum is missing: where a program says how many events were lost, these are not among them.\n"
 	"\n"
-	"| cause | uncounted | meaning |\n"
+	"| cause | numbers are wrong | meaning |\n"
 	"|---|---|---|\n";
 
 static const char rest[] =

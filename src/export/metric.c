@@ -84,7 +84,7 @@ const struct metric metrics[NMETRICS] = {
 	M(SNAPSHOT_DURATION, "vmalock_snapshot_duration_seconds", SUMMARY, "s", NONE, "Time taken by snapshots.",
 	  OF_VALUE(SNAPSHOT_SECONDS)),
 	M(LOST, "vmalock_lost_events_total", COUNTER, "1", LABELS("cause"),
-	  "Events that were not counted, by cause.", OF_LIST(LOST)),
+	  "What was lost, by cause.", OF_LIST(LOST)),
 	M(LEDGER_ERROR, "vmalock_ledger_error_seconds", GAUGE, "s", NONE,
 	  "Difference between waits and what was charged; not 0 is a bug.", 0),
 	M(BPF_RUNS, "vmalock_bpf_program_runs_total", COUNTER, "1", LABELS("program"),

@@ -65,6 +65,14 @@ static void take_end(struct vml_load *l)
 	getrusage(RUSAGE_SELF, &l->after);
 }
 
+/* Nothing is overwritten: threads may have parked a moment ago.  Of an "or" with 0 compilers make a load. */
+static void own_page(uint8_t *p)
+{
+	uint8_t is = __atomic_load_n(p, __ATOMIC_RELAXED);
+
+	__atomic_compare_exchange_n(p, &is, is, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /*
  * Pages that a child shares since fork() become ours again: those of @l, wherever
  * the stack put it, and that of errno, which futex(2) may set.
@@ -74,10 +82,9 @@ static void own_pages(struct vml_load *l)
 	uint8_t *p = (uint8_t *)l, *last = p + sizeof(*l) - 1;
 
 	errno = 0;
-	/* threads may have parked a moment ago: nothing is overwritten */
 	for (; p < last; p += l->page)
-		__atomic_fetch_or(p, 0, __ATOMIC_RELAXED);
-	__atomic_fetch_or(last, 0, __ATOMIC_RELAXED);
+		own_page(p);
+	own_page(last);
 }
 
 int vml_load_begin(struct vml_load *l)

@@ -226,7 +226,7 @@ static enum vml_level bound(struct judge *j, const struct facts *f, struct vml_f
 		level = VML_LOW;
 	}
 	if (j->lossy && f->rule->class != RULE_OTHER) {
-		snprintf(text, sizeof(text), "%llu events were not counted", (unsigned long long)j->lost);
+		snprintf(text, sizeof(text), "%llu events were lost", (unsigned long long)j->lost);
 		add_line(j, &finding->against, text);
 		level = level > VML_LOW ? level - 1 : level;
 	}
@@ -429,8 +429,8 @@ static void healthy(struct judge *j)
 	add_line(j, &x->evidence, text);
 	if (hits && faulted > 0) {
 		snprintf(text, sizeof(text), "%s of %.0f faults a second hit",
-			 vml_spaced(vml_fmt_percent(share, sizeof(share), (double)d->total[VML_HITS] / faulted),
-				    sizeof(share)),
+			 vml_fmt_spaced(vml_fmt_percent(share, sizeof(share), (double)d->total[VML_HITS] / faulted),
+					sizeof(share)),
 			 per_second(j, faulted));
 		add_line(j, &x->evidence, text);
 	}

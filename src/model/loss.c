@@ -9,9 +9,9 @@
 #include "vmalock/base.h"
 
 enum weight {
-	EVENTS, /* something went uncounted */
-	DETAIL, /* nothing did: a row, a stack, a name or a maximum is missing */
-	SPOILS, /* outcomes and reasons come from these; what they skipped has the wrong one */
+	EVENTS, /* not counted, or not where they belong */
+	DETAIL, /* all is counted: a row, a stack, a name or a maximum is missing */
+	SPOILS, /* events that tell outcomes and reasons: others may have the wrong one now */
 };
 
 static const struct loss_word {
@@ -21,7 +21,7 @@ static const struct loss_word {
 	{ "thread_storage", "Events of threads for which there was no storage.", EVENTS },
 	{ "process_map_full", "Threads counted as (untracked): no room for their process.", EVENTS },
 	{ "vma_map_full", "Faults counted in their process but in no VMA row, by groups.", DETAIL },
-	{ "walk_failed", "Times a VMA could not be found, because it was being changed: row [unknown].", EVENTS },
+	{ "walk_failed", "Times a VMA could not be found, because it was being changed: row [unknown].", DETAIL },
 	{ "file_map_full", "VMA rows without a file name.", DETAIL },
 	{ "cgroup_map_full", "Processes without a cgroup path.", DETAIL },
 	{ "exit_records", "Exited threads without a row; their process has their counts.", DETAIL },
@@ -52,11 +52,11 @@ static const struct loss_word {
 	  EVENTS },
 	{ "hooks_not_attached", "Times the hooks on every fault could not be attached again.", EVENTS },
 	{ "missed_snapshots",
-	  "Snapshots of vmalockd that were not fetched in time: what ended in them is in the totals only.", EVENTS },
+	  "Snapshots of vmalockd that were not fetched in time: what ended in them is in the totals only.", DETAIL },
 	{ "recursion_misses_", "Events skipped because a program or kprobe was running on that CPU.", EVENTS },
 };
 
-/* Programs that outcomes and reasons come from. */
+/* The programs that tell outcomes and reasons. */
 static const char *const telling[] = {
 	"recursion_misses_fentry_",
 	"recursion_misses_kprobe_",

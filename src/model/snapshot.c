@@ -84,14 +84,25 @@ double vml_duty_ratio(const struct vml_snapshot *s)
 	return d->of_ns && d->attached_ns < d->of_ns ? (double)d->attached_ns / (double)d->of_ns : 1;
 }
 
-uint64_t vml_snapshot_lost(const struct vml_snapshot *s)
+static uint64_t sum_losses(const struct vml_snapshot *s, bool details)
 {
-	uint64_t lost = 0;
+	uint64_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < s->nloss; i++)
-		lost += vml_loss_is_detail(s->loss[i].cause) ? 0 : s->loss[i].count;
-	return lost;
+		if (vml_loss_is_detail(s->loss[i].cause) == details)
+			sum += s->loss[i].count;
+	return sum;
+}
+
+uint64_t vml_snapshot_lost(const struct vml_snapshot *s)
+{
+	return sum_losses(s, false);
+}
+
+uint64_t vml_snapshot_lost_details(const struct vml_snapshot *s)
+{
+	return sum_losses(s, true);
 }
 
 bool vml_snapshot_exact(const struct vml_snapshot *s)

@@ -40,7 +40,7 @@ static void put_finding(FILE *out, const struct vml_snapshot *d, const struct vm
 			*f->process->cgroup ? " " : "", f->process->cgroup);
 	if (f->blocked_ns) {
 		vml_fmt_ns(blocked, sizeof(blocked), (double)f->blocked_ns / vml_seconds(d));
-		fprintf(out, "   %-9s %s a second\n", "blocked", vml_spaced(blocked, sizeof(blocked)));
+		fprintf(out, "   %-9s %s a second\n", "blocked", vml_fmt_spaced(blocked, sizeof(blocked)));
 	}
 	put_lines(out, "evidence", &f->evidence);
 	put_lines(out, "against", &f->against);

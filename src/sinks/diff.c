@@ -112,7 +112,7 @@ static void print_side(FILE *out, char letter, const struct vml_diff_side *s, bo
 	if (vml_knows(s->sum, VML_FAULTS))
 		vml_grouped(faults, sizeof(faults), (double)s->sum->total[VML_FAULTS] / vml_seconds(s->sum));
 	fprintf(out, "%c  %s: %s in %zu intervals, %s to %s, %s faults/s\n   %s\n", letter, s->name,
-		vml_spaced(vml_fmt_ns(span, sizeof(span), (double)s->sum->interval_ns), sizeof(span)), s->intervals,
+		vml_fmt_spaced(vml_fmt_ns(span, sizeof(span), (double)s->sum->interval_ns), sizeof(span)), s->intervals,
 		vml_fmt_clock(from, sizeof(from), s->from_ns, utc),
 		vml_fmt_clock(until, sizeof(until), s->until_ns, utc), faults,
 		vml_summary(s->sum, VML_SUMMARY_HOST, host, sizeof(host)));

@@ -77,7 +77,7 @@ static const struct vml_object_key side_keys[] = {
 	KEY("until", TIME, false, "When the last ended.", side_until),
 	KEY("interval_ns", INTEGER, false, "Time observed.", side_interval_ns),
 	KEY("faults", INTEGER, false, "Page faults on user addresses.", side_faults),
-	KEY("lost", INTEGER, false, "Events that were not counted.", side_lost),
+	KEY("lost", INTEGER, false, "Events that were not counted, or not where they belong.", side_lost),
 	KEY("redacted", BOOLEAN, false, "true: made without names, so rows are not joined by them.", side_redacted),
 	KEY("host", OBJECT, false, "Where it was made.", side_host, .object = host_keys),
 	KEY("backend", OBJECT, false, "How it was made.", side_backend, .object = backend_keys),

@@ -207,6 +207,6 @@ char *html_ns(char *buf, size_t n, double ns)
 	else if (!isfinite(ns))
 		snprintf(buf, n, ">128 s");
 	else
-		vml_spaced(vml_fmt_ns(buf, n, ns), n);
+		vml_fmt_spaced(vml_fmt_ns(buf, n, ns), n);
 	return buf;
 }

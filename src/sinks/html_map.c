@@ -102,7 +102,7 @@ static void block(FILE *out, const struct map *m, const struct vml_row *r, doubl
 {
 	char percent[32];
 
-	vml_spaced(vml_fmt_percent(percent, sizeof(percent), share_of(m, r)), sizeof(percent));
+	vml_fmt_spaced(vml_fmt_percent(percent, sizeof(percent), share_of(m, r)), sizeof(percent));
 	fprintf(out, "<rect class=\"h%d\" x=\"%ld\" y=\"0\" width=\"%ld\" height=\"%d\"><title>", level(share_of(m, r)),
 		lround(at), lround(wide), MAP_Y);
 	html_textf(out, "%s: %s of the fallbacks", name_of(r), percent);
@@ -156,7 +156,7 @@ static void list(FILE *out, const struct vml_snapshot *d, const struct map *m)
 		html_cell(&t, *r->area.perms ? r->area.perms : "-");
 		html_cell(&t, vml_fmt_count(buf, sizeof(buf), (double)r->value[VML_FAULTS] / vml_seconds(d)));
 		html_cell(&t, vml_fmt_count(buf, sizeof(buf), (double)r->value[VML_FALLBACKS] / vml_seconds(d)));
-		html_cell(&t, vml_spaced(vml_fmt_percent(buf, sizeof(buf), share_of(m, r)), sizeof(buf)));
+		html_cell(&t, vml_fmt_spaced(vml_fmt_percent(buf, sizeof(buf), share_of(m, r)), sizeof(buf)));
 		html_cell(&t, wait ? html_ns(buf, sizeof(buf), (double)r->value[VML_WAIT_NS] / vml_seconds(d)) : "-");
 		html_row_end(&t);
 	}
@@ -181,8 +181,9 @@ static void one_map(FILE *out, const struct vml_snapshot *d, const struct map *m
 		html_elf(out, "p class=\"soft\"", "%zu more areas are not listed.", m->n - ROWS);
 	if (all > m->known)
 		html_elf(out, "p class=\"soft\"", "%s of the fallbacks fell into no area that is known by name.",
-			 vml_spaced(vml_fmt_percent(percent, sizeof(percent), (double)(all - m->known) / (double)all),
-				    sizeof(percent)));
+			 vml_fmt_spaced(vml_fmt_percent(percent, sizeof(percent),
+							(double)(all - m->known) / (double)all),
+					sizeof(percent)));
 }
 
 static void key(FILE *out)

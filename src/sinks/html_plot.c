@@ -144,8 +144,7 @@ static void losses(struct html_plot *p)
 
 		if (!b->lost)
 			continue;
-		snprintf(why, sizeof(why), "%s events were not counted",
-			 vml_grouped(number, sizeof(number), (double)b->lost));
+		snprintf(why, sizeof(why), "%s events were lost", vml_grouped(number, sizeof(number), (double)b->lost));
 		mark(p, "lost", b->from_ns, b->until_ns, why);
 	}
 }
@@ -266,7 +265,7 @@ static double rate(const struct vml_bin *b, enum vml_metric m)
 static char *value_text(enum vml_metric m, double v, char *buf, size_t n)
 {
 	if (vml_metric_info(m)->unit == VML_UNIT_NS)
-		return vml_spaced(vml_fmt_ns(buf, n, v), n);
+		return vml_fmt_spaced(vml_fmt_ns(buf, n, v), n);
 	return vml_fmt_count(buf, n, v);
 }
 
@@ -400,9 +399,9 @@ static void share_cell(struct html_table *t, const struct vml_bin *b)
 	char text[32];
 
 	if (known)
-		vml_spaced(vml_fmt_percent(text, sizeof(text),
-					   (double)b->total[VML_FALLBACKS] / (double)b->total[VML_FAULTS]),
-			   sizeof(text));
+		vml_fmt_spaced(vml_fmt_percent(text, sizeof(text),
+					       (double)b->total[VML_FALLBACKS] / (double)b->total[VML_FAULTS]),
+			       sizeof(text));
 	html_cell(t, known ? text : "-");
 }
 

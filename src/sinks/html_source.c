@@ -60,7 +60,7 @@ void html_losses(FILE *out, const struct vml_snapshot *d)
 	char text[32];
 	size_t i;
 
-	html_section(out, "losses", "What was not counted");
+	html_section(out, "losses", "What was lost");
 	for (i = 0; i < d->nloss; i++)
 		any |= d->loss[i].count;
 	if (!any) {

@@ -207,7 +207,7 @@ static void one_reason(struct html_table *t, const struct vml_snapshot *d, const
 	html_cell(t, name ? name : "?");
 	html_cell(t, exact ? "exact" : "inferred");
 	html_cell(t, vml_fmt_count(text, sizeof(text), (double)c->count / vml_seconds(d)));
-	html_cell(t, vml_spaced(vml_fmt_percent(text, sizeof(text), share), sizeof(text)));
+	html_cell(t, vml_fmt_spaced(vml_fmt_percent(text, sizeof(text), share), sizeof(text)));
 	html_cell(t, help ? help : "");
 	html_raw(t->out, "<td class=\"bar\" aria-hidden=\"true\">");
 	fprintf(t->out, "<span class=\"share%s\" style=\"width:%d.%02d%%\"></span></td>", exact ? "" : " inferred",

@@ -317,7 +317,7 @@ int vml_json_schema_write(FILE *out)
 	    false);
 	add(&o, "stacks", stacks_schema(), "Of holders; absent where none are taken.", false);
 	add(&o, "histograms", histograms_schema(), "Of the host and of each printed row that has any.", true);
-	add(&o, "loss", map_schema(VML_JSON_INTEGER), "Events that were not counted, by cause.", true);
+	add(&o, "loss", map_schema(VML_JSON_INTEGER), "What was lost, by cause.", true);
 	add(&o, "self", keys_schema(vml_self_keys), "What this program took.", true);
 	return write_schema(
 		out, "vmalock interval",

@@ -63,7 +63,7 @@ static void add_holder(struct line *l, const struct vml_stall *x, unsigned int w
 	if (what & STATE)
 		add(l, ", %s", x->state);
 	if (what & SINCE)
-		add(l, ", for %s", vml_spaced(vml_fmt_ns(time, sizeof(time), (double)x->hold_ns), sizeof(time)));
+		add(l, ", for %s", vml_fmt_spaced(vml_fmt_ns(time, sizeof(time), (double)x->hold_ns), sizeof(time)));
 }
 
 static size_t sentence(const struct vml_snapshot *d, unsigned int what, char *buf, size_t n)
@@ -81,7 +81,7 @@ static size_t sentence(const struct vml_snapshot *d, unsigned int what, char *bu
 	    what & IN_WORDS ? "mmap_lock of " : "", process_name(d, &x->target), x->target.pid);
 	if (what & LONGEST)
 		add(&l, "%s %s", what & IN_WORDS && x->waiters > 1 ? ", longest" : ",",
-		    vml_spaced(vml_fmt_ns(time, sizeof(time), (double)x->wait_ns), sizeof(time)));
+		    vml_fmt_spaced(vml_fmt_ns(time, sizeof(time), (double)x->wait_ns), sizeof(time)));
 	if (what & HOLDER)
 		add_holder(&l, x, what);
 	if (what & OTHERS && d->nstall > 1)

@@ -181,7 +181,7 @@ static void no_blockers(const struct vml_snapshot *d, const char *seconds, char 
 		snprintf(buf, n, "Who holds mmap_lock cannot be seen on this host; vmalock doctor says why.");
 		return;
 	}
-	vml_spaced(vml_fmt_ns(wait, sizeof(wait), (double)d->total[VML_UNATTRIBUTED_NS]), sizeof(wait));
+	vml_fmt_spaced(vml_fmt_ns(wait, sizeof(wait), (double)d->total[VML_UNATTRIBUTED_NS]), sizeof(wait));
 	if (vml_knows(d, VML_UNATTRIBUTED_NS) && d->total[VML_UNATTRIBUTED_NS])
 		snprintf(
 			buf, n,
@@ -198,7 +198,7 @@ char *vml_empty_text(const struct vml_snapshot *d, enum vml_scope scope, char *b
 	static const char *const what[] = { "process", "thread", "memory area", "blocker" };
 	char seconds[32];
 
-	vml_spaced(vml_fmt_ns(seconds, sizeof(seconds), (double)d->interval_ns), sizeof(seconds));
+	vml_fmt_spaced(vml_fmt_ns(seconds, sizeof(seconds), (double)d->interval_ns), sizeof(seconds));
 	if (!d->interval_ns)
 		snprintf(buf, n, "The first interval is not over yet.");
 	else if (scope == VML_BLOCKER)

@@ -25,7 +25,7 @@ static void print_period(FILE *out, const struct vml_snapshot *d, const struct v
 		fprintf(out, "file   %s\n", p->file);
 	fprintf(out, "time   %s to %s, %s observed in %zu %s\n", vml_fmt_clock(from, sizeof(from), p->from_ns, p->utc),
 		vml_fmt_clock(until, sizeof(until), p->until_ns, p->utc),
-		vml_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)), p->intervals,
+		vml_fmt_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)), p->intervals,
 		p->intervals == 1 ? "interval" : "intervals");
 }
 
@@ -54,7 +54,7 @@ static void print_head(FILE *out, const struct vml_snapshot *d, const struct vml
 		print_period(out, d, p);
 	else
 		fprintf(out, "time   %s, over %s\n", vml_fmt_time(when, sizeof(when), d->real_ns),
-			vml_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)));
+			vml_fmt_spaced(vml_fmt_ns(span, sizeof(span), (double)d->interval_ns), sizeof(span)));
 	fprintf(out, "host   %s\n", vml_summary(d, VML_SUMMARY_HOST, buf, sizeof(buf)));
 	fprintf(out, "rates  %s\n", vml_summary(d, VML_SUMMARY_RATES, buf, sizeof(buf)));
 	if (*vml_summary(d, VML_SUMMARY_LOSS, buf, sizeof(buf)))

@@ -116,7 +116,7 @@ static void faults_text(const struct vml_snapshot *d, enum vml_health health, ch
 		snprintf(buf, n, "this kernel has no per-VMA locks, all of %s faults/s take it", rate);
 		return;
 	}
-	vml_spaced(vml_fmt_percent(share, sizeof(share), (double)part / faults), sizeof(share));
+	vml_fmt_spaced(vml_fmt_percent(share, sizeof(share), (double)part / faults), sizeof(share));
 	if (health == VML_FALLING_BACK)
 		snprintf(buf, n, "%s of %s faults/s took mmap_lock%s%s", share, rate, reason ? ", most: " : "",
 			 reason ? reason : "");
@@ -132,7 +132,7 @@ static void loss_clause(struct sentence *s, const struct vml_snapshot *d)
 	char count[32];
 
 	if (lost)
-		clause(s, "; %s %s not counted", vml_grouped(count, sizeof(count), (double)lost),
+		clause(s, "; %s %s lost", vml_grouped(count, sizeof(count), (double)lost),
 		       lost == 1 ? "event" : "events");
 }
 
@@ -187,11 +187,11 @@ static void wait_clause(struct sentence *s, const struct vml_snapshot *d)
 	if (!vml_knows(d, VML_WAIT_NS) || !d->total[VML_WAIT_NS])
 		return;
 	vml_fmt_ns(wait, sizeof(wait), (double)d->total[VML_WAIT_NS] / vml_seconds(d));
-	if (!clause(s, "; %s/s waited for mmap_lock", vml_spaced(wait, sizeof(wait))))
+	if (!clause(s, "; %s/s waited for mmap_lock", vml_fmt_spaced(wait, sizeof(wait))))
 		return;
 	starved_clause(s, d);
 	if (longest > 0 && isfinite(longest))
-		clause(s, ", longest %s", vml_spaced(vml_fmt_ns(max, sizeof(max), longest), sizeof(max)));
+		clause(s, ", longest %s", vml_fmt_spaced(vml_fmt_ns(max, sizeof(max), longest), sizeof(max)));
 }
 
 /* What the fallbacks are, where that can be told. */
@@ -241,7 +241,7 @@ void vml_verdict(const struct vml_snapshot *d, char *buf, size_t n)
 	if (health == VML_STALLED) {
 		s.len = vml_stall_text(d, buf, n);
 	} else if (health == VML_WAITING) {
-		clause(&s, "waiting: %s per second for mmap_lock", vml_spaced(wait, sizeof(wait)));
+		clause(&s, "waiting: %s per second for mmap_lock", vml_fmt_spaced(wait, sizeof(wait)));
 		starved_clause(&s, d);
 		blocker_clause(&s, d);
 		clause(&s, "; %s", faults);

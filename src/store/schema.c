@@ -154,7 +154,7 @@ static const char tail[] =
 	"  buckets TEXT NOT NULL, -- [[k,count],...]: k as in bound\n"
 	"  PRIMARY KEY (interval, subject, histogram)\n"
 	") STRICT, WITHOUT ROWID;\n"
-	"CREATE TABLE loss ( -- what was not counted; causes without a row: nothing\n"
+	"CREATE TABLE loss ( -- what was lost; causes without a row: nothing\n"
 	"  interval INTEGER NOT NULL,\n"
 	"  cause INTEGER NOT NULL, -- position in cause\n"
 	"  count INTEGER NOT NULL,\n"

@@ -84,7 +84,7 @@ static int sample(struct loop *l)
 	}
 	count_shown(l);
 	err = tui_data_add(l->t, s);
-	vml_give_back(&l->give_back_ns);
+	vml_memory_give_back(&l->give_back_ns);
 	return err ? fail(l, "cannot compare snapshots", err) : 0;
 }
 

@@ -176,7 +176,7 @@ static void write_help(FILE *f)
 	      "  blame     time waited that is charged to who held the lock then\n"
 	      "  handover  time waited while nobody held it: the next owner was on its way\n"
 	      "  serve     time from a fault to the end of its handler\n"
-	      "  lost      happened, and was not counted (D says what each cause means)\n"
+	      "  lost      not counted, or not where it belongs (D says what each cause means)\n"
 	      "  -         cannot be seen here; never the same as 0 (D says why)\n",
 	      f);
 	write_columns(f, "COLUMNS, with their name for -s", VML_PROCESS);

@@ -44,6 +44,9 @@ nothing_happens()
 # lie before the edge of a page, and which behind it, is up to the length of the environment.
 @test "no fault happens wherever the stack begins" {
 	local pad n
+	setarch -R true || skip 'setarch cannot fix addresses here: stacks that begin elsewhere are not tried'
+	nothing_happens remote 3>"$BATS_TEST_TMPDIR/out"
+	[ ! -s "$BATS_TEST_TMPDIR/out" ] || skip "$(cat "$BATS_TEST_TMPDIR/out")"
 	pad=$(printf '%4096s' | tr ' ' x)
 	for ((n = 0; n < 4096; n += 16)); do
 		X=${pad:0:n} setarch -R "$BUILD/bin/vmalock" load remote -r 0 -j

@@ -195,7 +195,7 @@ blockers()
 
 @test "nothing is called exact while a hook that outcomes come from skips events" {
 	VML_FAKE_SKIPPED=1 text --backend fentry
-	[[ ${lines[0]} == *"; 7 events not counted; "*"reasons are inferred"* ]]
+	[[ ${lines[0]} == *"; 7 events lost; "*"reasons are inferred"* ]]
 	grep -qE '^write_locked +inferred +193 ' <<<"$output"
 	grep -qE '^kernel_mode +exact +326 ' <<<"$output"
 	VML_FAKE_SKIPPED=1 json --backend fentry
@@ -252,7 +252,7 @@ blockers()
 
 @test "loss has a line; nothing at all says so" {
 	VML_FAKE_LOSS=1 text
-	[[ ${lines[0]} == *"; 3 events not counted"* ]]
+	[[ ${lines[0]} == *"; 3 events lost"* ]]
 	grep -q '^lost   1,200 vma_map_full, 3 thread_storage$' <<<"$output"
 	VML_FAKE_EMPTY=1 text
 	[ "${lines[0]}" = "quiet: no page faults" ]

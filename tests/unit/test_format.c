@@ -138,10 +138,10 @@ static void spaced(void **state)
 	char buf[16] = "99.97%";
 
 	(void)state;
-	assert_string_equal(vml_spaced(buf, 7), "99.97%"); /* no room */
+	assert_string_equal(vml_fmt_spaced(buf, 7), "99.97%"); /* no room */
 	for (size_t i = 0; i < VML_ARRAY_SIZE(is); i++) {
 		strcpy(buf, is[i][0]);
-		assert_string_equal(vml_spaced(buf, sizeof(buf)), is[i][1]);
+		assert_string_equal(vml_fmt_spaced(buf, sizeof(buf)), is[i][1]);
 	}
 }
 

@@ -114,7 +114,7 @@ static void a_signal_ends_the_writing(void **state)
 	assert_int_equal(end(&f), 1);
 	assert_false(ok);
 	assert_non_null(strstr(f.said, "1 interval, "));
-	assert_non_null(strstr(f.said, ", cut short by a signal; lost: 1 events\n"));
+	assert_non_null(strstr(f.said, ", cut short by a signal; lost: 1 event\n"));
 }
 
 static void a_signal_comes_before_the_file(void **state)

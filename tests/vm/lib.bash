@@ -94,6 +94,9 @@ without_the_gone()
 		problem "$uri has no $suite any more"
 		sed -i -E "/^Suites: /s/ $suite( |$)/\\1/" "$1/sources/debian.sources"
 	done <"$1/gone"
+	# nothing is left of some
+	awk -v RS= -v ORS='\n\n' '!/\nSuites: *(\n|$)/' "$1/sources/debian.sources" >"$1/left"
+	mv "$1/left" "$1/sources/debian.sources"
 	[ -s "$1/gone" ]
 }
 
