@@ -198,8 +198,11 @@ def blame_checked($name; $window):
 	| total($load.culprits[].calls) as $holds
 	| ($least * left_of($holds; $skipped)) as $left
 	| ($all | group_by(.tid) | max_by(total(.[].blamed_ns))) as $most
+	# who holds for so long has others asleep behind it, unless the host let none of them run
+	| if culprit_waits[$load.scenario] != null and total($load.victims[]? | .waits) == 0 then
+		skip("\($name): the culprit is charged"; "nobody waited for it, as the load says")
 	# its only hold may be one that was not seen from its beginning to its end
-	| if $holds < 2 and $skipped > 0 then skip("\($name): the culprit is charged";
+	elif $holds < 2 and $skipped > 0 then skip("\($name): the culprit is charged";
 		"it held once, and the kernel skipped \($skipped) events of the lock") else verdict("\($name): the culprit is charged\(if $skipped > 0 then " (\($skipped) events skipped)" else "" end)";
 		(select($blamed == 0) | "nobody is"),
 		# who changes and who faults; the rest is what starts and ends the load
