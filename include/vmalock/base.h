@@ -33,6 +33,9 @@ void *vml_arena_copy(struct vml_arena *a, const void *p, size_t len);
 char *vml_arena_strdup(struct vml_arena *a, const char *s);
 /* Bytes taken from the system. */
 size_t vml_arena_bytes(const struct vml_arena *a);
+
+/* ---- memory of the process (src/base/memory.c) */
+
 /*
  * Gives to the kernel what free() keeps because it lies between blocks that are in use: what
  * many short-lived threads and processes took.  At most once in five seconds: @next_ns is the

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,15 +124,4 @@ char *vml_arena_strdup(struct vml_arena *a, const char *s)
 size_t vml_arena_bytes(const struct vml_arena *a)
 {
 	return a->bytes;
-}
-
-#define GIVE_BACK_NS 5000000000ULL
-void vml_memory_give_back(uint64_t *next_ns)
-{
-	uint64_t now = vml_now_mono();
-
-	if (now < *next_ns)
-		return;
-	malloc_trim(0);
-	*next_ns = now + GIVE_BACK_NS;
 }
