@@ -43,6 +43,11 @@ touch_all()
 			([$lines[].vmas[] | select(.pid == 0).faults] | add)]'
 }
 
+none_is_left()
+{
+	tail -n 1 "$BATS_TEST_TMPDIR/a.out" | jq -e '[.processes[] | select(.comm == "many")] == []' >/dev/null
+}
+
 @test "more processes than there is room for: what is in no row of theirs is in that of nobody, once, and none stays" {
 	local least
 	run "$BUILD/bin/vmalocktop" -j -n 1 --memory 4M
@@ -55,7 +60,7 @@ touch_all()
 	kill "${pid_of[many]}"
 	wait "${pid_of[many]}" || :
 	unset 'pid_of[many]'
-	sleep 8 # those whose end was not seen, too
+	until_true "no row of them" none_is_left # those whose end was not seen stay for more than five seconds
 	window_close a
 	top_stop a
 	check_lines a

@@ -198,9 +198,13 @@ def blame_checked($name; $window):
 	| total($load.culprits[].calls) as $holds
 	| ($least * left_of($holds; $skipped)) as $left
 	| ($all | group_by(.tid) | max_by(total(.[].blamed_ns))) as $most
-	# who holds for so long has others asleep behind it, unless the host let none of them run
-	| if culprit_waits[$load.scenario] != null and total($load.victims[]? | .waits) == 0 then
-		skip("\($name): the culprit is charged"; "nobody waited for it, as the load says")
+	# who holds for so long has others asleep behind it, unless the host let none of them run: the load makes
+	# sure of that before (vml_load_blocking_share()), and says what it was
+	| ($load.victims // [] | map(.covered_ns // 0) | max // 0) as $covered
+	| total($load.culprits[].call_ns // 0) as $calls
+	| if culprit_waits[$load.scenario] != null and $covered * 2 < $calls then
+		skip("\($name): the culprit is charged";
+			"somebody waited for \($covered) of its \($calls) ns, as the load says")
 	# its only hold may be one that was not seen from its beginning to its end
 	elif $holds < 2 and $skipped > 0 then skip("\($name): the culprit is charged";
 		"it held once, and the kernel skipped \($skipped) events of the lock") else verdict("\($name): the culprit is charged\(if $skipped > 0 then " (\($skipped) events skipped)" else "" end)";
