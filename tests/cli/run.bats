@@ -89,6 +89,19 @@ says()
 	[ "$(cat ./*.times | wc -l)" = 3 ]
 }
 
+@test "what a sanitizer finds, or a crash, is not tried again" {
+	local said
+	for said in 'ERROR: AddressSanitizer: heap-use-after-free' 'x.c:1:2: runtime error: overflow' 'Segmentation fault'; do
+		rm -f some.times
+		program some 1
+		sed -i "2i echo '# $said'" build/tests/some
+		tests_run some.c
+		[ "$status" = 1 ]
+		[ "${lines[-1]}" = '1 passed, 1 failed, 1 skipped' ]
+		[ "$(wc -l <some.times)" = 1 ]
+	done
+}
+
 # guests TIMES: b fails so many times; a file each has what it was called with
 guests()
 {
